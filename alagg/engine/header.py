@@ -56,24 +56,112 @@ _CHECKSUM = struct.Struct(">I")
 _WHOLE = struct.Struct(">BBHIIIBBBBI")
 
 
-class Header(NamedTuple):
-    """The values of one frame's header."""
+class Frame(NamedTuple):
+    """The values of one frame, in the order in which `decode` gives them."""
 
     type: int
     """`DATA`, `PROBE` or `PROBE_REPLY`."""
-    payload_length: int
-    """Bytes after the header that belong to the frame; what follows them is the link's padding."""
     epoch: int
     """A random number of the sender's life, 32 bits."""
     lane: int
     """The number space that `sequence` counts in, 8 bits."""
     sequence: int
-    """The number of the packet (or piece) in its lane, modulo 2**32; 0 for frames that carry none."""
+    """The number of the packet (or piece) in its lane, modulo 2**32; 0 in frames that carry no packet."""
     link_id: int
     """The sender's number for the link, 8 bits."""
     link_sequence: int
     """The number of the frame on its link and lane, modulo 2**32."""
-    piece: int = 0
+    piece: int
     """Which piece of a split packet this is, from 0; pieces have consecutive sequences."""
-    last_piece: int = 0
+    last_piece: int
     """The number of the packet's last piece; 0 for a packet in one piece."""
+    payload: bytes
+    """What the frame carries, without the link's padding."""
+
+
+FrameValues = tuple[int, int, int, int, int, int, int, int, bytes]
+"""A `Frame` as the bare tuple that the packet path passes on: making a named one would cost more than parsing."""
+
+
+class MalformedFrameError(ValueError):
+    """A frame that must not be looked at any further; `reason` names the counter that it belongs to."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"malformed frame: {reason}")
+        self.reason = reason
+
+
+MALFORMED_REASONS: Final = (
+    "truncated",
+    "unknown_version",
+    "unknown_type",
+    "unknown_flags",
+    "bad_length",
+    "bad_piece",
+    "bad_checksum",
+)
+"""Every reason that `decode` gives, in the order in which it looks."""
+
+
+def encode(
+    frame_type: int,
+    epoch: int,
+    lane: int,
+    sequence: int,
+    link_id: int,
+    link_sequence: int,
+    piece: int,
+    last_piece: int,
+    payload_length: int,
+    payload_checksum: int,
+) -> bytes:
+    """Give the header of one frame.
+
+    Args:
+        payload_length: bytes of the payload, 0 to `MAX_PAYLOAD`.
+        payload_checksum: CRC-32C of the payload; computed once, it serves all copies.
+    """
+    fields = _FIELDS.pack(
+        VERSION << 4 | frame_type,
+        0,
+        payload_length,
+        epoch,
+        sequence,
+        link_sequence,
+        lane,
+        link_id,
+        piece,
+        last_piece,
+    )
+    return fields + _CHECKSUM.pack(crc32c(payload_checksum, fields))
+
+
+def decode(data: bytes, offset: int = 0) -> FrameValues:
+    """Parse and verify the frame that starts at `offset`; its values come in the order of `Frame`.
+
+    Bytes after the payload are the link's padding and are left out.
+
+    Raises:
+        MalformedFrameError: the frame is damaged or not understood; nothing of it may be used.
+    """
+    if len(data) - offset < SIZE:
+        raise MalformedFrameError("truncated")
+    (version_type, flags, length, epoch, sequence, link_sequence, lane, link_id, piece, last_piece, checksum) = (
+        _WHOLE.unpack_from(data, offset)
+    )
+    frame_type = version_type & 0x0F
+    if version_type >> 4 != VERSION:
+        raise MalformedFrameError("unknown_version")
+    if frame_type not in TYPES:
+        raise MalformedFrameError("unknown_type")
+    if flags:
+        raise MalformedFrameError("unknown_flags")
+    start = offset + SIZE
+    payload = data[start : start + length]
+    if len(payload) != length:
+        raise MalformedFrameError("bad_length")
+    if piece > last_piece:
+        raise MalformedFrameError("bad_piece")
+    if crc32c(crc32c(0, payload), data[offset : start - 4]) != checksum:
+        raise MalformedFrameError("bad_checksum")
+    return frame_type, epoch, lane, sequence, link_id, link_sequence, piece, last_piece, payload

@@ -1,0 +1,13 @@
+"""Schedulers choose the links of each packet; they are found by their name in `SCHEDULERS`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from alagg.engine.scheduler.redundant import Redundant
+
+if TYPE_CHECKING:
+    from alagg.engine.scheduler.base import Scheduler
+
+SCHEDULERS: Final[dict[str, type[Scheduler]]] = {"redundant": Redundant}
+"""Every scheduler by the name that the configuration gives it. A new one adds its file and its line here."""

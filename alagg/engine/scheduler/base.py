@@ -1,0 +1,38 @@
+"""What every scheduler offers to the sender."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alagg.engine.link import Link
+
+
+class Run(NamedTuple):
+    """Consecutive packets that go over the same links."""
+
+    count: int
+    """How many packets, 1 or more."""
+    links: tuple[Link, ...]
+    """The links that each of them is sent on; empty: none of them can be sent."""
+
+
+class Scheduler(Protocol):
+    """Decides over which links the packets of one peer go."""
+
+    def __init__(self, copies: int | None) -> None:
+        """Take `copies`: on how many links a packet is wanted, None for all; those without redundancy ignore it."""
+
+    def schedule(self, payloads: Sequence[bytes], links: Sequence[Link], now: float) -> list[Run]:
+        """Lay a batch on links.
+
+        Args:
+            payloads: the packets (or pieces) in the order of their numbers.
+            links: the peer's links that are up, in the configuration's order; may be empty.
+            now: the time in seconds.
+
+        Returns:
+            Runs whose counts add up to `len(payloads)`.
+        """
