@@ -1,0 +1,203 @@
+"""Reorder: hold packets that came too early, and release them in the order of their numbers.
+
+A packet that is next in line never waits. A gap ends when it is filled, when every live link has passed it (the
+packet is surely lost), or when the first packet behind it has waited for `timeout`. Nothing is ever dropped: a
+full buffer, a reset and the end release what is held in order, and a packet that comes after its gap was given up
+is delivered late.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from alagg.engine.sequence import HALF, MASK, distance
+
+SLOTS: Final = 8192
+"""Packets that one buffer spans: at 4 Gbit/s a skew of about 25 ms."""
+MAX_BYTES: Final = 16 << 20
+"""Payload bytes that one buffer holds."""
+INITIAL_TIMEOUT: Final = 0.05
+"""Seconds that a gap is waited for before anything was measured."""
+MIN_TIMEOUT: Final = 0.005
+"""Seconds; the shortest automatic timeout, so that the host's own jitter does not count as loss."""
+MAX_TIMEOUT: Final = 0.5
+"""Seconds; the longest automatic timeout: later than this a packet is better lost."""
+
+Item = tuple[int, int, int, bytes]
+"""What is held: sequence, piece, last piece, payload."""
+
+
+class Lateness:
+    """How late packets come that are not lost: the measure for the automatic timeout.
+
+    Smoothed as round-trip times are in RFC 6298, section 2.
+    """
+
+    def __init__(self) -> None:
+        """Start without a measurement."""
+        self.mean: float | None = None
+        self.deviation = 0.0
+
+    def sample(self, seconds: float) -> None:
+        """Take one measured delay, 0 or more."""
+        seconds = min(seconds, 2 * MAX_TIMEOUT)
+        if self.mean is None:
+            self.mean, self.deviation = seconds, seconds / 2
+            return
+        self.deviation += (abs(seconds - self.mean) - self.deviation) / 4
+        self.mean += (seconds - self.mean) / 8
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which a packet is lost rather than late."""
+        if self.mean is None:
+            return INITIAL_TIMEOUT
+        return min(max(self.mean + 4 * self.deviation, MIN_TIMEOUT), MAX_TIMEOUT)
+
+
+class Reorder:
+    """Puts the packets of one lane of a peer back in order."""
+
+    def __init__(self, timeout: float | None) -> None:
+        """Take the longest wait in seconds; None for automatic, 0 for no waiting at all."""
+        self.lateness = Lateness()
+        self.late = 0
+        """Packets that came after their gap had been given up."""
+        self.given_up = 0
+        """Numbers that were no longer waited for."""
+        self.overflows = 0
+        """How often the buffer was full and released early."""
+        self.held = 0
+        """Packets that wait now."""
+        self._fixed = timeout
+        self._next: int | None = None
+        self._slots: list[Item | None] = [None] * SLOTS
+        self._bytes = 0
+        self._arrivals: deque[tuple[float, int]] = deque()
+        """When each held packet came, in the order of arrival; entries of released ones go when they are first."""
+        self._gap_since = 0.0
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a packet waits at most."""
+        return self.lateness.timeout if self._fixed is None else self._fixed
+
+    def push(self, item: Item, now: float, out: list[Item]) -> None:
+        """Take a packet that was not seen before; append what can be released to `out`."""
+        if self._next is None:
+            self._next = item[0]
+        ahead = ((item[0] - self._next + HALF) & MASK) - HALF
+        if ahead == 0:
+            out.append(item)
+            self._next = (item[0] + 1) & MASK
+            if self.held:
+                self._fill(now, out)
+        elif ahead < 0:
+            self._late()
+            out.append(item)
+        elif self._fixed == 0:
+            out.append(item)
+            self._next = (item[0] + 1) & MASK
+        else:
+            self._hold(item, ahead, now, out)
+
+    def passed_by_all(self, sequence: int, now: float, out: list[Item]) -> None:
+        """Give up the gaps up to `sequence`: every live link has delivered this number or a later one."""
+        while self.held and self._next is not None and distance(sequence, self._next) >= 0:
+            self._skip_gap(now, out)
+
+    def deadline(self) -> float | None:
+        """Give the time at which `expire` has something to do; None when nothing waits."""
+        return self._arrivals[0][0] + self.timeout if self._arrivals else None
+
+    def expire(self, now: float, out: list[Item]) -> None:
+        """Release every packet that has waited for the timeout, and all before it."""
+        timeout = self.timeout
+        while self._arrivals and self._arrivals[0][0] + timeout <= now:
+            sequence = self._arrivals[0][1]
+            while self.held and distance(sequence, self._expected()) >= 0:
+                self._skip_gap(now, out)
+            self._forget_released()
+
+    def flush(self, out: list[Item]) -> None:
+        """Release all that is held, in order, and wait for no number any more: what comes next is next."""
+        while self.held:
+            self._skip_gap(0.0, out)
+        self._arrivals.clear()
+        self._next = None
+
+    def _expected(self) -> int:
+        assert self._next is not None, "packets are held only behind a number that is expected"
+        return self._next
+
+    def _hold(self, item: Item, ahead: int, now: float, out: list[Item]) -> None:
+        if ahead >= SLOTS or self._bytes + len(item[3]) > MAX_BYTES:
+            self.overflows += 1
+            self._make_room(item, now, out)
+            if item[0] == self._next:
+                self.push(item, now, out)
+                return
+        if not self.held:
+            self._gap_since = now
+        self._slots[item[0] % SLOTS] = item
+        self.held += 1
+        self._bytes += len(item[3])
+        self._arrivals.append((now, item[0]))
+
+    def _make_room(self, item: Item, now: float, out: list[Item]) -> None:
+        """Release in order until `item` fits; an empty buffer waits for nothing before `item`."""
+        while self.held and (
+            distance(item[0], self._expected()) >= SLOTS or self._bytes + len(item[3]) > MAX_BYTES
+        ):
+            self._skip_gap(now, out)
+        if not self.held:
+            self.given_up += max(distance(item[0], self._expected()), 0)
+            self._next = item[0]
+
+    def _skip_gap(self, now: float, out: list[Item]) -> None:
+        """Give up the numbers before the lowest held packet and release from there on."""
+        sequence = self._expected()
+        while self._slots[sequence % SLOTS] is None:
+            sequence = (sequence + 1) & MASK
+            self.given_up += 1
+        self._next = sequence
+        self._release(out)
+        self._gap_moved(now)
+
+    def _fill(self, now: float, out: list[Item]) -> None:
+        """Go on after a gap was filled; how long it took is a measure of lateness."""
+        before = self.held
+        self._release(out)
+        if self.held < before:
+            self.lateness.sample(now - self._gap_since)
+            self._gap_moved(now)
+
+    def _release(self, out: list[Item]) -> None:
+        """Release the unbroken run of packets that starts at the expected number."""
+        sequence = self._expected()
+        slots = self._slots
+        while True:
+            item = slots[sequence % SLOTS]
+            if item is None:
+                break
+            slots[sequence % SLOTS] = None
+            self.held -= 1
+            self._bytes -= len(item[3])
+            out.append(item)
+            sequence = (sequence + 1) & MASK
+        self._next = sequence
+
+    def _gap_moved(self, now: float) -> None:
+        self._forget_released()
+        self._gap_since = self._arrivals[0][0] if self._arrivals else now
+
+    def _forget_released(self) -> None:
+        expected = self._expected()
+        while self._arrivals and distance(self._arrivals[0][1], expected) < 0:
+            self._arrivals.popleft()
+
+    def _late(self) -> None:
+        """Count a packet whose gap was given up: it was later than the timeout, nobody knows by how much."""
+        self.late += 1
+        self.lateness.sample(2 * self.timeout)
