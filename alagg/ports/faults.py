@@ -1,0 +1,124 @@
+"""A port around a port that loses, doubles, damages and delays what is sent: faults on demand, seeded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from alagg.ports.base import Port
+
+
+class Faults:
+    """Passes frames on to `port`, some of them harmed. For faults on the way back, wrap the other end.
+
+    Each fault strikes independently, with a probability from 0 to 1 that can be changed at any time. One random
+    number generator decides, so the same seed and the same frames give the same faults.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        random: Random,
+        *,
+        loss: float = 0.0,
+        duplicate: float = 0.0,
+        corrupt: float = 0.0,
+        reorder: float = 0.0,
+    ) -> None:
+        """Wrap a port.
+
+        Args:
+            port: where the surviving frames go.
+            random: decides; seed it to repeat a run.
+            loss: how likely a frame vanishes.
+            duplicate: how likely a frame is sent twice.
+            corrupt: how likely one bit of a frame is turned over.
+            reorder: how likely a frame is held back until the next one has been sent.
+        """
+        self.port = port
+        self.random = random
+        self.loss = loss
+        self.duplicate = duplicate
+        self.corrupt = corrupt
+        self.reorder = reorder
+        self.lost = 0
+        self.duplicated = 0
+        self.corrupted = 0
+        self.reordered = 0
+        self.refused = 0
+        """Second copies and held frames that found the link full."""
+        self._held: list[tuple[bytes, bytes]] = []
+
+    @property
+    def mtu(self) -> int:
+        """Bytes of the largest frame."""
+        return self.port.mtu
+
+    @property
+    def offset(self) -> int:
+        """Bytes before the Alagg header in what `receive` gives."""
+        return self.port.offset
+
+    def fileno(self) -> int:
+        """Give the wrapped port's descriptor."""
+        return self.port.fileno()
+
+    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
+        """Send what the faults leave; lost and held frames count as taken.
+
+        Raises:
+            OSError: as the wrapped port.
+        """
+        for index, frame in enumerate(zip(headers, payloads, strict=True)):
+            frames = self._harm(frame)
+            if not frames:
+                continue
+            taken = self.port.send([header for header, _ in frames], [payload for _, payload in frames])
+            self.refused += len(frames) - max(taken, 1)
+            if not taken:
+                return index
+        return len(headers)
+
+    def _harm(self, frame: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+        """Decide what is sent in a frame's place."""
+        if self.random.random() < self.loss:
+            self.lost += 1
+            return []
+        if self.random.random() < self.corrupt:
+            self.corrupted += 1
+            frame = self._flip(*frame)
+        frames = [frame]
+        if self.random.random() < self.duplicate:
+            self.duplicated += 1
+            frames.append(frame)
+        if self._held:
+            frames += self._held
+            self._held = []
+        elif self.random.random() < self.reorder:
+            self.reordered += 1
+            self._held, frames = frames, []
+        return frames
+
+    def _flip(self, header: bytes, payload: bytes) -> tuple[bytes, bytes]:
+        """Turn one bit over, each bit of the frame being as likely."""
+        frame = bytearray(header + payload)
+        bit = self.random.randrange(8 * len(frame))
+        frame[bit // 8] ^= 1 << bit % 8
+        return bytes(frame[: len(header)]), bytes(frame[len(header) :])
+
+    def receive(self) -> list[bytes]:
+        """Give what the wrapped port gives.
+
+        Raises:
+            OSError: as the wrapped port.
+        """
+        return self.port.receive()
+
+    def close(self) -> None:
+        """Close the wrapped port; a frame that is still held back is lost."""
+        self.lost += len(self._held)
+        self._held = []
+        self.port.close()

@@ -1,0 +1,245 @@
+"""In-process twins of the edges: a port, a capture and an injector without a kernel behind them.
+
+They keep to the interfaces of `alagg.ports.base`, descriptors included, so that a real poll loop runs on them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from typing import TYPE_CHECKING
+
+from alagg.ports.base import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class _Queue:
+    """A bounded queue whose descriptor is readable while something waits in it."""
+
+    def __init__(self, capacity: int) -> None:
+        self._items: deque[bytes] = deque()
+        self._capacity = capacity
+        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._signalled = False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def fileno(self) -> int:
+        return self._event
+
+    def put(self, item: bytes) -> bool:
+        """Append an item; give False, and keep the older ones, when the queue is full."""
+        if self._event < 0 or len(self._items) >= self._capacity:
+            return False
+        self._items.append(item)
+        self.signal()
+        return True
+
+    def take(self) -> list[bytes]:
+        items = [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
+        if not self._items:
+            self._unsignal()
+        return items
+
+    def signal(self) -> None:
+        """Make the descriptor readable."""
+        if not self._signalled and self._event >= 0:
+            os.eventfd_write(self._event, 1)
+            self._signalled = True
+
+    def _unsignal(self) -> None:
+        if self._signalled:
+            os.eventfd_read(self._event)
+            self._signalled = False
+
+    def close(self) -> None:
+        if self._event >= 0:
+            os.close(self._event)
+            self._event = -1
+            self._signalled = False
+            self._items.clear()
+
+
+class MemoryPort:
+    """One end of a link in memory; `pair` makes both.
+
+    The link behaves like an Ethernet link with a large transmit queue and a bounded receive buffer: frames that find
+    the other end's buffer full, its port down or closed are gone, and counted on the end that sent them.
+    """
+
+    def __init__(self, mtu: int = 1500, prefix: bytes = b"", capacity: int = 4096) -> None:
+        """Make an end that leads nowhere yet.
+
+        Args:
+            mtu: bytes of the largest frame; can be changed later.
+            prefix: what stands before each frame on the wire, such as an Ethernet header.
+            capacity: frames that wait for `receive` at most.
+        """
+        self.mtu = mtu
+        self.prefix = prefix
+        self.peer: MemoryPort | None = None
+        self.room: int | None = None
+        """How many frames the link still takes before it is full; None for no limit."""
+        self.sent = 0
+        """Frames taken by `send`, lost ones included."""
+        self.refused = 0
+        """Frames not taken because the link was full."""
+        self.lost = 0
+        """Frames taken that never reached the other end's queue."""
+        self.received = 0
+        """Frames given by `receive`."""
+        self._errno = 0
+        self._queue = _Queue(capacity)
+
+    @property
+    def offset(self) -> int:
+        """Bytes before the Alagg header in what `receive` gives."""
+        return len(self.prefix)
+
+    def fileno(self) -> int:
+        """Give the descriptor that is readable while frames wait; -1 while the port is down."""
+        return -1 if self._errno else self._queue.fileno()
+
+    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
+        """Put frames into the other end's queue; see `alagg.ports.base.Port.send`.
+
+        Raises:
+            OSError: the port is down, or a frame is larger than `mtu` (EMSGSIZE); the frames before it were sent.
+        """
+        self._check_up()
+        taken = len(headers) if self.room is None else min(self.room, len(headers))
+        self.refused += len(headers) - taken
+        for header, payload in zip(headers[:taken], payloads[:taken], strict=True):
+            self._send_one(header + payload)
+        return taken
+
+    def _send_one(self, frame: bytes) -> None:
+        if len(frame) > self.mtu:
+            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+        if self.room is not None:
+            self.room -= 1
+        self.sent += 1
+        if self.peer is None or not self.peer.deliver(self.prefix + frame):
+            self.lost += 1
+
+    def deliver(self, data: bytes) -> bool:
+        """Let `data`, prefix included, arrive here as if from the wire; False when it is lost."""
+        return not self._errno and self._queue.put(data)
+
+    def receive(self) -> list[bytes]:
+        """Give the frames that wait, at most `BATCH`.
+
+        Raises:
+            OSError: the port is down.
+        """
+        self._check_up()
+        frames = self._queue.take()
+        self.received += len(frames)
+        return frames
+
+    def fail(self, number: int = errno.ENETDOWN) -> None:
+        """Take the port down: from now on `send` and `receive` raise this error.
+
+        The descriptor becomes readable once more, as a socket's does, so that a poller that holds it finds out.
+        """
+        self._queue.signal()
+        self._errno = number
+
+    def recover(self) -> None:
+        """Take the port up again; what waited before still waits."""
+        self._errno = 0
+
+    def _check_up(self) -> None:
+        if self._queue.fileno() < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if self._errno:
+            raise OSError(self._errno, os.strerror(self._errno))
+
+    def close(self) -> None:
+        """Give the descriptor back. More calls do nothing."""
+        self._queue.close()
+
+
+def pair(
+    mtu: int = 1500, prefixes: tuple[bytes, bytes] = (b"", b""), capacity: int = 4096
+) -> tuple[MemoryPort, MemoryPort]:
+    """Make the two ends of a link.
+
+    Args:
+        mtu: bytes of the largest frame in both directions.
+        prefixes: what stands before the frames of each end; of the same length.
+        capacity: frames that wait at each end at most.
+    """
+    if len(prefixes[0]) != len(prefixes[1]):
+        raise ValueError("both ends of a link need prefixes of the same length")
+    one, other = MemoryPort(mtu, prefixes[0], capacity), MemoryPort(mtu, prefixes[1], capacity)
+    one.peer, other.peer = other, one
+    return one, other
+
+
+class MemoryCapture:
+    """A capture whose packets come from `put`."""
+
+    def __init__(self, capacity: int = 4096) -> None:
+        """Make an empty capture in which at most `capacity` packets wait."""
+        self.captured = 0
+        """Packets given by `receive`."""
+        self.dropped = 0
+        """Packets that found the queue full."""
+        self._queue = _Queue(capacity)
+
+    def put(self, packets: Iterable[bytes]) -> int:
+        """Queue packets as the kernel would; give how many found room."""
+        kept = [self._queue.put(packet) for packet in packets]
+        self.dropped += kept.count(False)
+        return kept.count(True)
+
+    def fileno(self) -> int:
+        """Give the descriptor that is readable while packets wait; -1 once closed."""
+        return self._queue.fileno()
+
+    def receive(self) -> list[bytes]:
+        """Take the packets that wait, at most `BATCH`."""
+        packets = self._queue.take()
+        self.captured += len(packets)
+        return packets
+
+    def close(self) -> None:
+        """Give the descriptor back. More calls do nothing."""
+        self._queue.close()
+
+
+class MemoryInjector:
+    """An injector that keeps the packets for whoever looks at them; it holds `capacity` of them and refuses more."""
+
+    def __init__(self, capacity: int = 1 << 20) -> None:
+        """Make an empty injector."""
+        self.packets: list[bytes] = []
+        self.capacity = capacity
+        self.injected = 0
+        """Packets that were taken."""
+        self.refused = 0
+        """Packets that found no room, or came after `close`."""
+        self._closed = False
+
+    def send(self, packets: Sequence[bytes]) -> int:
+        """Keep the packets; give how many found room."""
+        room = 0 if self._closed else max(0, self.capacity - len(self.packets))
+        taken = min(room, len(packets))
+        self.packets += packets[:taken]
+        self.injected += taken
+        self.refused += len(packets) - taken
+        return taken
+
+    def take(self) -> list[bytes]:
+        """Give the packets injected since the last call, and make room for more."""
+        packets, self.packets = self.packets, []
+        return packets
+
+    def close(self) -> None:
+        """Take nothing any more. More calls do nothing."""
+        self._closed = True

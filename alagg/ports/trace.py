@@ -1,0 +1,90 @@
+"""A port around a port that logs one line per frame, its header decoded."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from alagg.engine.header import DATA, PROBE, PROBE_REPLY, Frame, MalformedFrameError, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alagg.ports.base import Port
+
+_NAMES: Final = {DATA: "data", PROBE: "probe", PROBE_REPLY: "probe reply"}
+_LOG = logging.getLogger(__name__)
+
+
+def describe(data: bytes, offset: int = 0) -> str:
+    """Say in one line what a frame is, or why it is none."""
+    try:
+        frame = Frame(*decode(data, offset))
+    except MalformedFrameError as error:
+        return f"{error}, {len(data) - offset} bytes"
+    piece = f" piece {frame.piece + 1} of {frame.last_piece + 1}," if frame.last_piece else ""
+    return (
+        f"{_NAMES[frame.type]} sequence {frame.sequence},{piece} lane {frame.lane}, epoch {frame.epoch:08x}, "
+        f"link {frame.link_id}, link sequence {frame.link_sequence}, {len(frame.payload)} bytes"
+    )
+
+
+class Trace:
+    """Passes frames on and logs each of them at level debug; above that level it costs one test per batch."""
+
+    def __init__(self, port: Port, name: str, log: logging.Logger = _LOG) -> None:
+        """Wrap a port.
+
+        Args:
+            port: whose frames are logged.
+            name: the link's name, for the log.
+            log: where the lines go.
+        """
+        self.port = port
+        self.name = name
+        self._log = log
+
+    @property
+    def mtu(self) -> int:
+        """Bytes of the largest frame."""
+        return self.port.mtu
+
+    @property
+    def offset(self) -> int:
+        """Bytes before the Alagg header in what `receive` gives."""
+        return self.port.offset
+
+    def fileno(self) -> int:
+        """Give the wrapped port's descriptor."""
+        return self.port.fileno()
+
+    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
+        """Send, and log what was taken.
+
+        Raises:
+            OSError: as the wrapped port.
+        """
+        taken = self.port.send(headers, payloads)
+        if self._log.isEnabledFor(logging.DEBUG):
+            for header, payload in zip(headers[:taken], payloads[:taken], strict=True):
+                self._log.debug("%s > %s", self.name, describe(header + payload))
+            if taken < len(headers):
+                self._log.debug("%s is full: %d frames not taken", self.name, len(headers) - taken)
+        return taken
+
+    def receive(self) -> list[bytes]:
+        """Receive, and log what came.
+
+        Raises:
+            OSError: as the wrapped port.
+        """
+        frames = self.port.receive()
+        if self._log.isEnabledFor(logging.DEBUG):
+            offset = self.port.offset
+            for frame in frames:
+                self._log.debug("%s < %s", self.name, describe(frame, offset))
+        return frames
+
+    def close(self) -> None:
+        """Close the wrapped port."""
+        self.port.close()
