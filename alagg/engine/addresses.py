@@ -98,6 +98,11 @@ class Admission:
         self._destinations = PrefixTable((network, True) for network in destinations)
         self._cache: dict[bytes, str] = {}
 
+    def set_sources(self, sources: Sequence[Network]) -> None:
+        """Replace the peer's networks."""
+        self._sources = PrefixTable((network, True) for network in sources)
+        self._cache.clear()
+
     def set_destinations(self, destinations: Sequence[Network]) -> None:
         """Replace this host's networks: its addresses have changed."""
         self._destinations = PrefixTable((network, True) for network in destinations)

@@ -60,7 +60,9 @@ class Rejoiner:
         """Pieces that wait for the rest of their packet."""
         return sum(len(partial.pieces) for partial in self._partials.values())
 
-    def join(self, epoch: int, sequence: int, piece: int, last_piece: int, payload: bytes, now: float) -> bytes | None:
+    def join(
+        self, epoch: int, sequence: int, piece: int, last_piece: int, payload: bytes, now: float
+    ) -> bytes | None:
         """Take one piece, each only once; give the whole packet when it was the last one missing."""
         key = (epoch, (sequence - piece) & MASK)
         partial = self._partials.get(key)

@@ -1,2 +1,88 @@
-"""A link as the engine sees it."""
-class Link: ...
+"""A link as the engine sees it: what waits to be sent on it, and what is known about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from alagg.engine.header import MALFORMED_REASONS, SIZE, encode
+from alagg.engine.sequence import MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+UP: Final = "up"
+"""State: frames go out and the peer answers."""
+SILENT: Final = "silent"
+"""State: frames go out, and the peer does not answer."""
+DOWN: Final = "down"
+"""State: the port cannot send."""
+STATES: Final = (UP, SILENT, DOWN)
+"""Every state that a link can be in."""
+
+
+class Link:
+    """One link to a peer."""
+
+    def __init__(self, link_id: int, name: str, mtu: int, weight: int = 1) -> None:
+        """Describe a link.
+
+        Args:
+            link_id: its number in the frames, 0 to 255.
+            name: its name in the configuration.
+            mtu: bytes of the largest frame, header included.
+            weight: its share for schedulers that weigh.
+        """
+        self.id = link_id
+        self.name = name
+        self.mtu = mtu
+        self.weight = weight
+        self.open = True
+        """Whether the port can send; the schedulers see only open links."""
+        self.reason = ""
+        """Why the link is not up, in words."""
+        self.link_sequence = 0
+        self.headers: list[bytes] = []
+        self.payloads: list[bytes] = []
+        self.queued = 0
+        """Frames that the port was last given."""
+        self.taken = 0
+        """How many of them it took, always the first ones."""
+        self.tx_frames = 0
+        self.tx_bytes = 0
+        self.tx_dropped_full = 0
+        """Frames that a full link did not take."""
+        self.tx_dropped_down = 0
+        """Frames that found the port closed."""
+        self.rx_frames = 0
+        self.rx_bytes = 0
+        self.rx_last = float("-inf")
+        """When the last intact frame came, in seconds."""
+        self.malformed = dict.fromkeys(MALFORMED_REASONS, 0)
+
+    def append(self, frame_type: int, epoch: int, lane: int, payload: bytes, payload_checksum: int) -> None:
+        """Queue a frame that carries no packet."""
+        self.headers.append(
+            encode(
+                frame_type, epoch, lane, 0, self.id, self.link_sequence, 0, 0, len(payload), payload_checksum
+            )
+        )
+        self.payloads.append(payload)
+        self.link_sequence = (self.link_sequence + 1) & MASK
+
+    def settle(self, taken: int) -> None:
+        """Account for the queued frames, of which the port took the first `taken`, and empty the queue."""
+        self.queued = total = len(self.headers)
+        self.taken = taken
+        self.tx_frames += taken
+        self.tx_bytes += taken * SIZE + _bytes(self.payloads, taken)
+        if taken < total:
+            if self.open:
+                self.tx_dropped_full += total - taken
+            else:
+                self.tx_dropped_down += total - taken
+        self.headers = []
+        self.payloads = []
+
+
+def _bytes(payloads: Sequence[bytes], count: int) -> int:
+    return sum(map(len, payloads if count == len(payloads) else payloads[:count]))

@@ -24,8 +24,8 @@ MIN_TIMEOUT: Final = 0.005
 MAX_TIMEOUT: Final = 0.5
 """Seconds; the longest automatic timeout: later than this a packet is better lost."""
 
-Item = tuple[int, int, int, bytes]
-"""What is held: sequence, piece, last piece, payload."""
+Item = tuple[int, int, int, bytes, int]
+"""What is held: sequence, piece, last piece, payload, epoch."""
 
 
 class Lateness:
@@ -70,7 +70,8 @@ class Reorder:
         """How often the buffer was full and released early."""
         self.held = 0
         """Packets that wait now."""
-        self._fixed = timeout
+        self.fixed = timeout
+        """The configured wait in seconds; None for automatic, 0 for no waiting at all."""
         self._next: int | None = None
         self._slots: list[Item | None] = [None] * SLOTS
         self._bytes = 0
@@ -81,7 +82,7 @@ class Reorder:
     @property
     def timeout(self) -> float:
         """Seconds that a packet waits at most."""
-        return self.lateness.timeout if self._fixed is None else self._fixed
+        return self.lateness.timeout if self.fixed is None else self.fixed
 
     def push(self, item: Item, now: float, out: list[Item]) -> None:
         """Take a packet that was not seen before; append what can be released to `out`."""
@@ -96,7 +97,7 @@ class Reorder:
         elif ahead < 0:
             self._late()
             out.append(item)
-        elif self._fixed == 0:
+        elif self.fixed == 0:
             out.append(item)
             self._next = (item[0] + 1) & MASK
         else:

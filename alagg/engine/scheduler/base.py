@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Run(NamedTuple):
     """Consecutive packets that go over the same links."""
 
-    count: int
+    length: int
     """How many packets, 1 or more."""
     links: tuple[Link, ...]
     """The links that each of them is sent on; empty: none of them can be sent."""
@@ -34,5 +34,5 @@ class Scheduler(Protocol):
             now: the time in seconds.
 
         Returns:
-            Runs whose counts add up to `len(payloads)`.
+            Runs whose lengths add up to `len(payloads)`.
         """

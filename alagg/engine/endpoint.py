@@ -1,0 +1,141 @@
+"""Endpoint: the door of the engine. Packets, frames and the time go in; frames, packets and events come out.
+
+An owner does, in a loop: `send` what was captured, `receive` what came on the links, `handle_timer` when
+`deadline` is reached; then hands each link of `queued_links` to its port, tells `settle`, injects `take_packets`
+and logs `take_events`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alagg.engine.addresses import Routes
+from alagg.engine.peer import NodeSettings, Peer, PeerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alagg.engine.addresses import Network
+    from alagg.engine.events import Event
+    from alagg.engine.link import Link
+
+
+class Endpoint:
+    """The engine of one worker: all its peers."""
+
+    def __init__(
+        self, settings: NodeSettings, peers: Sequence[PeerSettings], local: Sequence[Network], now: float
+    ) -> None:
+        """Set the engine up.
+
+        Args:
+            settings: what all peers share.
+            peers: the peers with their links.
+            local: networks of this host, the only destinations of received packets.
+            now: the time in seconds, as in all verbs.
+        """
+        self.settings = settings
+        self.peers: dict[str, Peer] = {}
+        self.no_peer = 0
+        """Captured packets that no peer's destinations match."""
+        self._local = tuple(local)
+        self._peer_of: dict[Link, Peer] = {}
+        self._touched: dict[Peer, None] = {}
+        """Peers with queued frames or packets: an idle peer costs nothing."""
+        self._deadline = now
+        self.update(peers, now)
+
+    def update(self, peers: Sequence[PeerSettings], now: float) -> None:
+        """Take the peers anew; those that stay keep their numbers and what was learnt about them."""
+        names = {settings.name for settings in peers}
+        for name in [name for name in self.peers if name not in names]:
+            del self.peers[name]
+        for settings in peers:
+            if settings.name in self.peers:
+                self.peers[settings.name].update(settings, now)
+            else:
+                self.peers[settings.name] = Peer(settings, self.settings, self._local, now)
+        self._routes = Routes(
+            (network, peer) for peer in self.peers.values() for network in peer.settings.destinations
+        )
+        self._peer_of = {link: peer for peer in self.peers.values() for link in peer.links.values()}
+        self._touched = dict.fromkeys(self.peers.values())
+        self._deadline = now
+
+    def set_local(self, local: Sequence[Network]) -> None:
+        """Take the networks of this host anew: its addresses have changed."""
+        self._local = tuple(local)
+        for peer in self.peers.values():
+            peer.set_local(self._local)
+
+    def send(self, packets: Sequence[bytes], now: float) -> None:
+        """Queue the frames for captured packets on the links of the peers that they go to."""
+        groups: dict[Peer, list[bytes]] = {}
+        for packet in packets:
+            peer = self._routes.find(packet)
+            if peer is None:
+                self.no_peer += 1
+            else:
+                groups.setdefault(peer, []).append(packet)
+        for peer, group in groups.items():
+            peer.sender.send(group, now)
+            self._touched[peer] = None
+
+    def receive(self, link: Link, frames: Sequence[bytes], offset: int, now: float) -> None:
+        """Take frames that came on a link, each from `offset` of its bytes on."""
+        peer = self._peer_of[link]
+        peer.receiver.receive(link, frames, offset, now)
+        self._touched[peer] = None
+        deadline = peer.receiver.deadline()
+        if deadline is not None and deadline < self._deadline:
+            self._deadline = deadline
+
+    def link_changed(self, link: Link, *, is_open: bool, mtu: int, reason: str, now: float) -> None:
+        """Take what a port says of its link: whether it can send, its MTU, and in words why it cannot."""
+        self._peer_of[link].link_changed(link, is_open=is_open, mtu=mtu, reason=reason, now=now)
+        self._deadline = now
+
+    def deadline(self) -> float:
+        """Give the time at which `handle_timer` has something to do."""
+        return self._deadline
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        if now < self._deadline:
+            return
+        deadline = float("inf")
+        for peer in self.peers.values():
+            if peer.deadline() <= now:
+                peer.handle_timer(now)
+                self._touched[peer] = None
+            deadline = min(deadline, peer.deadline())
+        self._deadline = deadline
+
+    def flush(self, now: float) -> None:
+        """Release all packets that wait for earlier ones: the node ends."""
+        for peer in self.peers.values():
+            peer.receiver.flush(now)
+            self._touched[peer] = None
+
+    def queued_links(self) -> list[Link]:
+        """Give the links on which frames wait for their ports."""
+        return [link for peer in self._touched for link in peer.links.values() if link.headers]
+
+    def settle(self) -> None:
+        """Count what became of the packets, after each queued link was settled."""
+        for peer in self._touched:
+            peer.sender.settle()
+
+    def take_packets(self) -> list[bytes]:
+        """Give the packets that are to be injected now, in order."""
+        packets: list[bytes] = []
+        for peer in self._touched:
+            packets += peer.receiver.packets
+            peer.receiver.packets = []
+        return packets
+
+    def take_events(self) -> list[Event]:
+        """Give what happened since the last call, and end the round: what was touched is quiet now."""
+        events = [event for peer in self._touched for event in peer.take_events()]
+        self._touched = {}
+        return events

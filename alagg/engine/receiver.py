@@ -1,0 +1,295 @@
+"""Receiver: opens the frames of one peer and gives its packets, each once and in order.
+
+The way of a batch, in the order of the functions below:
+
+1. `receive` takes a link's frames; `decode` verifies each, and nothing of a damaged one is looked at;
+2. probes and answers go to the link's monitor;
+3. recovery lets each number pass once;
+4. reorder releases the packets in order: at once, when a gap is filled, when every live link has passed it, or at
+   its deadline;
+5. `_deliver` rejoins pieces and keeps back what the peer may not send.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from alagg.engine.addresses import REFUSED, Admission
+from alagg.engine.fragment import Rejoiner
+from alagg.engine.header import COOKIE_SIZE, DATA, PROBE, MalformedFrameError, decode
+from alagg.engine.recovery import DISCARDED, PASSED, ROGUE, TOOK_OVER, Recovery
+from alagg.engine.reorder import Item, Reorder
+from alagg.engine.sequence import HALF, MASK, distance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alagg.engine.header import FrameValues
+    from alagg.engine.link import Link
+    from alagg.engine.monitor import Monitor
+
+MAX_LANES: Final = 16
+"""Lanes of one peer that are accepted: each costs memory."""
+LOSS_PERIODS: Final = 10
+"""Ticks (seconds) over which a link's loss is measured."""
+TRACK_JUMP: Final = 1 << 16
+"""An advance of the link sequence beyond this is a new start, not a loss."""
+
+
+class Track:
+    """What one lane knows about one link: the frames that were lost on it, and how far it has come."""
+
+    def __init__(self, epoch: int, link_sequence: int, sequence: int) -> None:
+        """Start at a frame."""
+        self.epoch = epoch
+        self.passed = sequence
+        """The highest sequence that came over the link."""
+        self.received = 1
+        self.expected = 1
+        self.reordered = 0
+        """Frames that were overtaken by others on the link itself."""
+        self.reordering = False
+        """Whether that happened in the last few seconds."""
+        self._highest = link_sequence
+        self._history: deque[tuple[int, int, int]] = deque([(0, 0, 0)], maxlen=LOSS_PERIODS + 1)
+
+    def frame(self, link_sequence: int, sequence: int) -> None:
+        """Account for a frame of the same epoch."""
+        self.received += 1
+        ahead = ((link_sequence - self._highest + HALF) & MASK) - HALF
+        if ahead > 0:
+            self._highest = link_sequence
+            self.expected += ahead if ahead <= TRACK_JUMP else 1
+        else:
+            self.reordered += 1
+            self.reordering = True
+        if ((sequence - self.passed + HALF) & MASK) - HALF > 0:
+            self.passed = sequence
+
+    def tick(self) -> None:
+        """Close a period of measurement; the last `LOSS_PERIODS` of them are looked back on."""
+        self._history.append((self.received, self.expected, self.reordered))
+        self.reordering = self.reordered > self._history[0][2]
+
+    @property
+    def loss(self) -> float:
+        """Share of the link's frames that did not come in the last periods, 0 to 1."""
+        received, expected = self.received - self._history[0][0], self.expected - self._history[0][1]
+        return min(max(1 - received / expected, 0.0), 1.0) if expected > 0 else 0.0
+
+
+class Lane:
+    """One number space of a peer."""
+
+    def __init__(self, number: int, window: int, timeout: float | None) -> None:
+        """Take the lane's number and the settings of its recovery and reordering."""
+        self.number = number
+        self.recovery = Recovery(window)
+        self.reorder = Reorder(timeout)
+        self.rejoiner = Rejoiner()
+        self.tracks: dict[Link, Track] = {}
+        self.out: list[Item] = []
+        self._sample: tuple[int, float] = (0, float("-inf"))
+
+    def track(self, link: Link, epoch: int, link_sequence: int, sequence: int) -> None:
+        """Account for a frame of the lane's current stream on its link."""
+        track = self.tracks.get(link)
+        if track is None or track.epoch != epoch:
+            self.tracks[link] = Track(epoch, link_sequence, sequence)
+        else:
+            track.frame(link_sequence, sequence)
+
+    def tick(self) -> None:
+        """Close a period of measurement on each link."""
+        for track in self.tracks.values():
+            track.tick()
+
+    def first_copy(self, sequence: int, now: float) -> None:
+        """Note when a number came first; now and then one is kept to measure how far behind its copies are."""
+        if now - self._sample[1] >= 0.02:
+            self._sample = (sequence, now)
+
+    def later_copy(self, sequence: int, now: float) -> None:
+        """Measure the skew between links when this is a copy of the number that was kept."""
+        if sequence == self._sample[0]:
+            self.reorder.lateness.sample(now - self._sample[1])
+
+
+class Receiver:
+    """Turns the frames of one peer into packets."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        monitors: Mapping[Link, Monitor],
+        window: int,
+        timeout: float | None,
+        live_time: float,
+    ) -> None:
+        """Set up the way in.
+
+        Args:
+            admission: judges the packets' addresses.
+            monitors: each link of the peer with its monitor.
+            window: numbers that duplicate elimination remembers, a power of two.
+            timeout: longest wait for an earlier packet in seconds; None for automatic, 0 for off.
+            live_time: seconds without a frame after which no gap waits for a link.
+        """
+        self.packets: list[bytes] = []
+        """What can be injected, in order; the owner empties it."""
+        self.lanes: dict[int, Lane] = {}
+        self.frames = 0
+        """Intact frames; each is a probe, an answer, a stray, or its number passes or not."""
+        self.probes = 0
+        self.replies = 0
+        self.bad_cookie = 0
+        """Probes and answers without a cookie of 8 bytes."""
+        self.unknown_lane = 0
+        """Frames of more lanes than are accepted."""
+        self.delivered = 0
+        """Packets that were given for injection."""
+        self.pieces_joined = 0
+        """Numbers that became part of a rejoined packet."""
+        self.refused = dict.fromkeys(REFUSED, 0)
+        self.reset_lanes: list[Lane] = []
+        """Lanes whose stream was replaced since the owner last looked."""
+        self._admission = admission
+        self._monitors = monitors
+        self._window = window
+        self._timeout = timeout
+        self._live_time = live_time
+
+    def receive(self, link: Link, frames: Sequence[bytes], offset: int, now: float) -> None:
+        """Take the frames that came over a link; each starts at `offset` of its bytes."""
+        size = 0
+        touched: set[Lane] = set()
+        for data in frames:
+            try:
+                frame = decode(data, offset)
+            except MalformedFrameError as error:
+                link.malformed[error.reason] += 1
+                continue
+            self.frames += 1
+            link.rx_frames += 1
+            link.rx_last = now
+            size += len(data) - offset
+            if frame[0] != DATA:
+                self._control(link, frame, now)
+                continue
+            lane = self.lanes.get(frame[2]) or self._new_lane(frame[2])
+            if lane is not None:
+                self._data(lane, link, frame, now)
+                touched.add(lane)
+        link.rx_bytes += size
+        for lane in touched:
+            if lane.reorder.held:
+                self._give_up_passed(lane, now)
+            self._deliver(lane, now)
+
+    def deadline(self) -> float | None:
+        """Give the time at which `handle_timer` has something to do; None for never."""
+        deadlines = [
+            time
+            for lane in self.lanes.values()
+            for time in (lane.reorder.deadline(), lane.rejoiner.deadline())
+            if time is not None
+        ]
+        return min(deadlines, default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Release and give up what has waited for long enough."""
+        for lane in self.lanes.values():
+            lane.reorder.expire(now, lane.out)
+            lane.rejoiner.expire(now)
+            self._deliver(lane, now)
+
+    def set_timeout(self, timeout: float | None) -> None:
+        """Wait this long for earlier packets from now on: seconds, None for automatic, 0 for not at all."""
+        self._timeout = timeout
+        for lane in self.lanes.values():
+            lane.reorder.fixed = timeout
+
+    def flush(self, now: float) -> None:
+        """Release all that is held, in order: the node ends."""
+        for lane in self.lanes.values():
+            lane.reorder.flush(lane.out)
+            self._deliver(lane, now)
+
+    def _control(self, link: Link, frame: FrameValues, now: float) -> None:
+        cookie = frame[8]
+        if len(cookie) != COOKIE_SIZE:
+            self.bad_cookie += 1
+        elif frame[0] == PROBE:
+            self.probes += 1
+            self._monitors[link].answer(cookie)
+        else:
+            self.replies += 1
+            self._monitors[link].answered(cookie, now)
+
+    def _new_lane(self, number: int) -> Lane | None:
+        if len(self.lanes) >= MAX_LANES:
+            self.unknown_lane += 1
+            return None
+        lane = self.lanes[number] = Lane(number, self._window, self._timeout)
+        return lane
+
+    def _data(self, lane: Lane, link: Link, frame: FrameValues, now: float) -> None:
+        _, epoch, _, sequence, _, link_sequence, piece, last_piece, payload = frame
+        verdict = lane.recovery.accept(epoch, sequence, now)
+        if verdict == PASSED:
+            lane.track(link, epoch, link_sequence, sequence)
+            lane.first_copy(sequence, now)
+            lane.reorder.push((sequence, piece, last_piece, payload, epoch), now, lane.out)
+        elif verdict == DISCARDED:
+            if epoch == lane.recovery.epoch:
+                lane.track(link, epoch, link_sequence, sequence)
+                lane.later_copy(sequence, now)
+        elif verdict == TOOK_OVER:
+            lane.track(link, epoch, link_sequence, sequence)
+            lane.reorder.flush(lane.out)
+            lane.reorder.push((sequence, piece, last_piece, payload, epoch), now, lane.out)
+            self.reset_lanes.append(lane)
+        elif verdict != ROGUE:
+            lane.out.append((sequence, piece, last_piece, payload, epoch))
+
+    def _give_up_passed(self, lane: Lane, now: float) -> None:
+        """Release the packets behind numbers that every live link has passed: they are lost on all of them.
+
+        A link that reorders its own frames proves nothing by passing a number; then the deadline decides.
+        """
+        lowest: int | None = None
+        for link, track in lane.tracks.items():
+            if now - link.rx_last > self._live_time:
+                continue
+            if track.epoch != lane.recovery.epoch or track.reordering:
+                return
+            if lowest is None or distance(track.passed, lowest) < 0:
+                lowest = track.passed
+        if lowest is not None and self._all_live_known(lane, now):
+            lane.reorder.passed_by_all(lowest, now, lane.out)
+
+    def _all_live_known(self, lane: Lane, now: float) -> bool:
+        """Tell whether every live link has shown a frame of this lane, so that none can still surprise us."""
+        return all(
+            link in lane.tracks for link in self._monitors if now - link.rx_last <= self._live_time
+        )
+
+    def _deliver(self, lane: Lane, now: float) -> None:
+        if not lane.out:
+            return
+        for sequence, piece, last_piece, payload, epoch in lane.out:
+            packet: bytes | None = payload
+            if last_piece:
+                packet = lane.rejoiner.join(epoch, sequence, piece, last_piece, payload, now)
+                if packet is None:
+                    continue
+                self.pieces_joined += last_piece + 1
+            assert packet is not None
+            reason = self._admission.refusal(packet)
+            if reason:
+                self.refused[reason] += 1
+            else:
+                self.delivered += 1
+                self.packets.append(packet)
+        lane.out.clear()

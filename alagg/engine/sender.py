@@ -1,0 +1,177 @@
+"""Sender: splits, numbers, schedules and seals the packets for one peer.
+
+The way of a batch, in the order of the functions below:
+
+1. `send` takes packets;
+2. `_cut` splits those that are too big for the peer's smallest link;
+3. the scheduler lays the pieces on links;
+4. `_seal` numbers each piece once, before the fan-out, and queues a frame on each of its links;
+5. the ports take the frames, and `settle` finds out which packets no link took.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google_crc32c import value as crc32c
+
+from alagg.engine.fragment import split
+from alagg.engine.header import DATA, SIZE, encode
+from alagg.engine.sequence import MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alagg.engine.link import Link
+    from alagg.engine.scheduler.base import Run, Scheduler
+
+
+class Sender:
+    """Turns the packets for one peer into frames on its links."""
+
+    def __init__(self, epoch: int, lane: int, scheduler: Scheduler, links: Sequence[Link]) -> None:
+        """Take the random number of this life, the lane, and the peer's links."""
+        self.epoch = epoch
+        self.lane = lane
+        self.scheduler = scheduler
+        self.sequence = 0
+        self.captured = 0
+        """Packets that were given to `send`; each becomes one of the following."""
+        self.sent = 0
+        """Packets of which at least one link took every piece."""
+        self.dropped_no_link = 0
+        """Packets that found no open link."""
+        self.dropped_too_big = 0
+        """Packets that would need more than 256 pieces."""
+        self.dropped_full = 0
+        """Packets of which no link took all: every link was full or failed."""
+        self.split = 0
+        """Packets that were split."""
+        self._links = tuple(links)
+        self._open: tuple[Link, ...] = ()
+        self._room = 0
+        self._batches: list[_Batch] = []
+        self.links_changed()
+
+    def set_links(self, links: Sequence[Link]) -> None:
+        """Take another set of links."""
+        self._links = tuple(links)
+        self.links_changed()
+
+    def links_changed(self) -> None:
+        """Look at the links again: one was opened or closed, or has another MTU."""
+        self._open = tuple(link for link in self._links if link.open)
+        self._room = min((link.mtu for link in self._open), default=0) - SIZE
+
+    def send(self, packets: Sequence[bytes], now: float) -> None:
+        """Queue frames for a batch of packets on the links."""
+        self.captured += len(packets)
+        if self._room <= 0:
+            self.dropped_no_link += len(packets)
+            return
+        room = self._room
+        if max(map(len, packets), default=0) <= room:
+            pieces: Sequence[bytes] = packets
+            places: list[tuple[int, int]] | None = None
+        else:
+            pieces, places = self._cut(packets, room)
+        starts = {link: len(link.headers) for link in self._open}
+        runs = self.scheduler.schedule(pieces, self._open, now)
+        self._seal(pieces, places, runs)
+        self._batches.append(_Batch(len(pieces), places, runs, starts))
+
+    def settle(self) -> None:
+        """Count the packets as sent or dropped, after every link was told what its port took."""
+        for batch in self._batches:
+            dropped = batch.dropped()
+            self.sent += batch.packets - dropped
+            self.dropped_full += dropped
+        self._batches = []
+
+    def _cut(self, packets: Sequence[bytes], room: int) -> tuple[list[bytes], list[tuple[int, int]]]:
+        """Split what is too big; give the pieces, and each one's place: its number and the last one's."""
+        pieces: list[bytes] = []
+        places: list[tuple[int, int]] = []
+        for packet in packets:
+            if len(packet) <= room:
+                pieces.append(packet)
+                places.append((0, 0))
+                continue
+            try:
+                parts = split(packet, room)
+            except ValueError:
+                self.dropped_too_big += 1
+                continue
+            self.split += 1
+            pieces += parts
+            places += [(piece, len(parts) - 1) for piece in range(len(parts))]
+        return pieces, places
+
+    def _seal(self, pieces: Sequence[bytes], places: list[tuple[int, int]] | None, runs: Sequence[Run]) -> None:
+        """Number the pieces and queue their frames."""
+        epoch, lane, sequence, index = self.epoch, self.lane, self.sequence, 0
+        for run in runs:
+            for payload in pieces[index : index + run.length]:
+                piece, last_piece = places[index] if places else (0, 0)
+                length, checksum = len(payload), crc32c(payload)
+                for link in run.links:
+                    link_sequence = link.link_sequence
+                    link.link_sequence = (link_sequence + 1) & MASK
+                    link.headers.append(
+                        encode(
+                            DATA, epoch, lane, sequence, link.id, link_sequence, piece, last_piece, length, checksum
+                        )
+                    )
+                    link.payloads.append(payload)
+                sequence = (sequence + 1) & MASK
+                index += 1
+        self.sequence = sequence
+
+
+class _Batch:
+    """Remembers where a batch was laid, until the ports have said what they took."""
+
+    def __init__(
+        self,
+        pieces: int,
+        places: list[tuple[int, int]] | None,
+        runs: Sequence[Run],
+        starts: dict[Link, int],
+    ) -> None:
+        self.packets = pieces if places is None else sum(1 for piece, _ in places if piece == 0)
+        self._pieces = pieces
+        self._places = places
+        self._runs = runs
+        self._starts = starts
+
+    def dropped(self) -> int:
+        """Give how many packets have a piece that no link took."""
+        if all(run.links and self._some_took_all(run) for run in self._runs):
+            return 0
+        taken = self._taken()
+        if self._places is None:
+            return taken.count(False)
+        lost, packet_lost = 0, False
+        for ok, (piece, last_piece) in zip(taken, self._places, strict=True):
+            packet_lost = (piece > 0 and packet_lost) or not ok
+            if piece == last_piece:
+                lost += packet_lost
+        return lost
+
+    def _some_took_all(self, run: Run) -> bool:
+        """Tell quickly, without going through the pieces, that one link of the run took its whole queue."""
+        return any(link.taken >= link.queued for link in run.links)
+
+    def _taken(self) -> list[bool]:
+        """Give for each piece whether some link took it."""
+        position = dict(self._starts)
+        taken: list[bool] = []
+        for run in self._runs:
+            ok = [False] * run.length
+            for link in run.links:
+                start = position[link]
+                position[link] = start + run.length
+                for index in range(max(0, min(run.length, link.taken - start))):
+                    ok[index] = True
+            taken += ok
+        return taken
