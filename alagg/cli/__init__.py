@@ -1,0 +1,59 @@
+"""The command `alagg`: reads its line, runs what the line names, and turns every failure into one readable line.
+
+Each command is a module with `add_arguments(parser)` and `run(args) -> int`. Only the one that the line names is
+loaded, so that `alagg status` starts quickly and something that one command lacks cannot stop the others.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from alagg.cli import parser
+from alagg.config import ConfigError
+from alagg.control.client import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUCCESS: Final = 0
+FAILURE: Final = 1
+WRONG_USE: Final = 2
+"""Exit status for a wrong command line or configuration."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit status: 0 success, 2 wrong use or configuration, 1 the rest."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = parser.build(arguments).parse_args(arguments)
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except SystemExit as end:  # argparse ends this way after --help, --version and its own errors
+        return end.code if isinstance(end.code, int) else FAILURE
+    except BrokenPipeError:
+        # The reader has gone; without this Python complains once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last door before the user
+        if "--debug" in arguments:
+            traceback.print_exception(error)
+        print(f"alagg: {_explain(error)}", file=sys.stderr)
+        return WRONG_USE if isinstance(error, ConfigError) else FAILURE
+    return status
+
+
+def _explain(error: BaseException) -> str:
+    """Say in one line what went wrong."""
+    text = " ".join(str(error).split())
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, ConfigError | ControlError) or type(error).__name__ == "HostError":
+        return text
+    if isinstance(error, PermissionError):
+        return f"not permitted: {text}; run it as root"
+    if isinstance(error, OSError):
+        return text
+    return f"unexpected {type(error).__name__}: {text or 'no text'}; --debug shows where"

@@ -1,0 +1,58 @@
+# The one door for people and for CI. `make` alone lists what there is.
+
+PYTHON ?= python3
+# What the targets hand on: make test ARGS='-k recovery', make demo ARGS=--help, ...
+ARGS ?=
+
+BIN := .venv/bin
+INSTALL := scripts/install-packages
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint types fuzz bench docs config clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: packages-build .venv/stamp  ## install what is needed; then .venv/bin/alagg works
+	@echo "alagg: ready; try: $(BIN)/alagg --help"
+
+demo: packages-lab .venv/stamp  ## two hosts, two links, one of them pulled: with and without alagg (needs root)
+	$(BIN)/alagg lab demo $(ARGS)
+
+test: packages-test .venv/stamp  ## run all tests (those in network namespaces need root)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: packages-build .venv/stamp  ## ruff, all rules
+	$(BIN)/ruff check $(ARGS) .
+
+types: packages-build .venv/stamp  ## mypy, strict
+	$(BIN)/mypy $(ARGS)
+
+fuzz: packages-build .venv/stamp  ## property tests with many more examples
+	$(BIN)/python -m pytest -m fuzz --hypothesis-profile=fuzz --timeout=600 $(ARGS)
+
+bench: packages-lab .venv/stamp  ## measure the engine and the whole, beside kernel MPTCP (needs root)
+	$(BIN)/python -m bench $(ARGS)
+
+docs: packages-build .venv/stamp  ## build the API reference into docs/api
+	rm -rf docs/api
+	$(BIN)/python -W error -m pdoc --docformat google --output-directory docs/api alagg
+
+config: packages-build .venv/stamp  ## write default_config.cfg anew from the tables of options
+	$(BIN)/python -m alagg.default_config > default_config.tmp
+	mv default_config.tmp alagg/default_config.cfg
+
+clean:  ## remove everything that was built
+	rm -rf .venv build dist docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find alagg tests bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- not for the command line ----------------------------------------------------------------------------------
+
+.PHONY: packages-build packages-lab packages-test
+packages-build: ; @$(INSTALL) build
+packages-lab:   ; @$(INSTALL) build lab
+packages-test:  ; @$(INSTALL) build lab test
+
+# The packages come first: without them there may be no Python yet.
+.venv/stamp: pyproject.toml scripts/make-venv | packages-build
+	@scripts/make-venv "$(PYTHON)"
+	@touch $@

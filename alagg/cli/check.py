@@ -1,0 +1,42 @@
+"""`alagg check`: validates the configuration and examines the host."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from alagg import config
+from alagg.cli.parser import add_config, needed_config
+from alagg.system import doctor
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print each finding, and how to mend it; 1 if any of them stops the node."""
+    settings = config.load(needed_config(args))
+    print(f"ok    {settings.path}: {_count(settings.peers, 'peer')}, {_count(settings.links, 'link')}")
+    findings = doctor.examine(settings)
+    for finding in findings:
+        print(f"{finding.level:5} {finding.what}")
+        if finding.mend:
+            print(f"      -> {finding.mend}")
+    levels = Counter(finding.level for finding in findings)
+    print(_verdict(levels["fail"], levels["warn"]))
+    return 1 if levels["fail"] else 0
+
+
+def _count(things: tuple[object, ...], word: str) -> str:
+    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
+
+
+def _verdict(failed: int, warned: int) -> str:
+    if failed:
+        return f"not ready: {failed} to mend, {warned} to look at"
+    return f"ready, {warned} to look at" if warned else "ready"

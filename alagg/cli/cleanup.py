@@ -1,0 +1,28 @@
+"""`alagg cleanup`: undoes what a crashed run left on this host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alagg import config
+from alagg.cli.parser import add_config, needed_config
+from alagg.system.journal import Journal
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Undo, and say what was undone."""
+    settings = config.load(needed_config(args))
+    undone = Journal(settings.journal).undo()
+    for line in undone:
+        print(line)
+    if not undone:
+        print("nothing to undo")
+    return 0

@@ -1,0 +1,95 @@
+"""The grammar of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import alagg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Subparsers = argparse._SubParsersAction[Any]  # noqa: SLF001 - argparse has no public name
+
+_COMMANDS: Final = {
+    "check": "validate the configuration, examine the host, and say how to mend what is wrong",
+    "status": "show the running node: peers, links, counters",
+    "rules": "show, install or remove the firewall rules that catch packets",
+    "cleanup": "undo what a crashed run left on this host",
+    "lab": "hosts, links and faults on this one machine",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Complain in one line and end with status 2."""
+        self.exit(2, f"alagg: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
+def build(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Build the parser for a command line; commands that it does not name stay unloaded."""
+    parser = Parser(
+        prog="alagg",
+        description="Join hosts over several network links at once. Without a command: run the node.",
+        epilog="Exit status: 0 success, 2 wrong command line or configuration, 1 anything else.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=_run_node)
+    parser.add_argument("--version", action="version", version=f"alagg {alagg.__version__}")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration")
+    parser.add_argument("--pcap", metavar="FILE", type=Path, help="write all links' frames to this capture file")
+    _add_debug(parser, default=False)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, purpose in _COMMANDS.items():
+        if name not in arguments:
+            subparsers.add_parser(name, help=purpose)
+        elif name == "lab":
+            _add_lab(subparsers)
+        else:
+            _add_command(subparsers, name, purpose)
+    return parser
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add `--config`; it may stand before the command as well as after it."""
+    parser.add_argument("--config", metavar="FILE", type=Path, default=argparse.SUPPRESS, help="the configuration")
+
+
+def needed_config(args: argparse.Namespace) -> Path:
+    """Give `--config`, or end with status 2 where the line has none."""
+    if args.config is None:
+        Parser(prog="alagg").error("--config FILE is needed")
+    path: Path = args.config
+    return path
+
+
+def _add_debug(parser: argparse.ArgumentParser, default: object) -> None:
+    parser.add_argument(
+        "--debug", action="store_true", default=default, help="log everything; show where unexpected errors arise"
+    )
+
+
+def _add_command(subparsers: Subparsers, name: str, purpose: str) -> None:
+    module = importlib.import_module(f"alagg.cli.{name}")
+    sentence = f"{purpose[0].upper()}{purpose[1:]}."
+    parser = subparsers.add_parser(name, help=purpose, description=sentence, allow_abbrev=False)
+    _add_debug(parser, default=argparse.SUPPRESS)
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+
+
+def _add_lab(subparsers: Subparsers) -> None:
+    lab = importlib.import_module("alagg.lab.cli")
+    lab.add_arguments(subparsers)
+    subparsers.choices["lab"].set_defaults(run=lab.run)
+
+
+def _run_node(args: argparse.Namespace) -> int:
+    needed_config(args)
+    status: int = importlib.import_module("alagg.cli.run").run(args)
+    return status

@@ -1,0 +1,31 @@
+"""`alagg rules`: shows, installs or removes the firewall rules that catch packets, for `manage_host = no`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alagg import config
+from alagg.cli.parser import add_config, needed_config
+from alagg.system import rules
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("action", choices=("show", "install", "remove"), help="what to do with the rules")
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it, and say how the rules are now."""
+    settings = config.load(needed_config(args))
+    if args.action == "install":
+        rules.install(settings, None)
+    elif args.action == "remove":
+        rules.remove(settings)
+    missing = rules.missing(settings)
+    for rule in rules.wanted_rules(settings):
+        print(f"{'missing  ' if rule in missing else 'installed'}  {rule}")
+    return 0

@@ -1,0 +1,69 @@
+"""`alagg status`: shows a running node: which link is bad and why, and what became of the packets."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from alagg import config
+from alagg.cli.parser import add_config
+from alagg.control.client import request
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_SOCKET: Final = Path("/run/alagg/alagg.sock")
+_INTERVAL: Final = 0.5
+"""Seconds between the two looks that the rates are taken from."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    add_config(parser)
+    parser.add_argument("--socket", metavar="PATH", type=Path, help=f"the node's socket (default {DEFAULT_SOCKET})")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask the node, and print its answer."""
+    socket_path = _socket_path(args)
+    status = request(socket_path, "status")
+    if args.json:
+        json.dump(status, sys.stdout, indent=2)
+        print()
+        return 0
+
+    from alagg.cli import view  # noqa: PLC0415 - rich takes its time, and programs that read JSON need none of it
+
+    before, start = status, time.monotonic()
+    time.sleep(_INTERVAL)
+    status = request(socket_path, "status")
+    view.show(status, _rates(before, status, time.monotonic() - start))
+    return 0
+
+
+def _socket_path(args: argparse.Namespace) -> Path:
+    path: Path | None = args.socket
+    if path is None and args.config is not None:
+        path = config.load(args.config).control_socket
+    return path or DEFAULT_SOCKET
+
+
+def _rates(before: dict[str, Any], after: dict[str, Any], seconds: float) -> dict[str, tuple[float, float]]:
+    """Give each link's bits per second out and in; zero for a link that has just appeared."""
+    old = {link["name"]: link for link in before.get("links", ())}
+    return {
+        link["name"]: (
+            _rate("tx_bytes", old.get(link["name"], link), link, seconds),
+            _rate("rx_bytes", old.get(link["name"], link), link, seconds),
+        )
+        for link in after.get("links", ())
+    }
+
+
+def _rate(key: str, before: dict[str, Any], after: dict[str, Any], seconds: float) -> float:
+    # A node that started anew in between counts from zero.
+    return 8 * max(0.0, after.get(key, 0) - before.get(key, 0)) / seconds

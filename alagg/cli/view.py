@@ -1,0 +1,175 @@
+"""Draws a node's status as tables: the links with what is wrong with them first, then every packet's fate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Status = dict[str, Any]
+"""The node's answer, or a part of it, as it came."""
+
+_SUSPICIOUS_LOSS: Final = 0.01
+"""Share of lost frames from which a link is called bad."""
+_PLAIN_WIDTH: Final = 200
+"""Columns for output that goes to a file or a program, which folds nothing."""
+_PEER_COLUMNS: Final = (
+    ("captured", "tx", "captured"),
+    ("sent", "tx", "sent"),
+    ("passed", "rx", "passed"),
+    ("discarded", "rx", "discarded"),
+    ("out of order", "rx", "out_of_order"),
+    ("rogue", "rx", "rogue"),
+    ("lost", "rx", "lost"),
+    ("resets", "rx", "resets"),
+)
+_SHOWN: Final = {key for _, _, key in _PEER_COLUMNS} | {"frames"}
+
+
+def show(status: Status, rates: Mapping[str, tuple[float, float]], console: Console | None = None) -> None:
+    """Print a status.
+
+    Args:
+        status: the node's answer.
+        rates: bits per second out and in, by link.
+        console: where to print; by default standard output, as wide as the terminal.
+    """
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(file=console.file, width=_PLAIN_WIDTH, no_color=True, highlight=False)
+    links = status.get("links", [])
+    console.print(_headline(status), _verdict(links), sep="\n", end="\n\n", highlight=False)
+    console.print(_links(links, rates))
+    console.print(_peers(status.get("peers", [])))
+    for line in _remarks(status):
+        console.print(Text(line), highlight=False)
+
+
+def faults(link: Status) -> list[str]:
+    """Say what is wrong with a link; nothing when it is well."""
+    found = []
+    if link.get("state") != "up":
+        found.append(str(link.get("reason") or f"is {link.get('state', 'in an unknown state')}"))
+    elif link.get("reason"):
+        found.append(str(link["reason"]))
+    if (link.get("loss") or 0) >= _SUSPICIOUS_LOSS:
+        found.append(f"loses {_percent(link['loss'])}")
+    if link.get("tx_dropped"):
+        found.append(f"{_count(link['tx_dropped'])} frames did not fit in")
+    if link.get("malformed"):
+        found.append(f"{_count(link['malformed'])} frames arrived damaged")
+    return found
+
+
+def _headline(status: Status) -> Text:
+    return Text(
+        f"alagg {status.get('version', '?')}, {status.get('engine', '?')} engine, pid {status.get('pid', '?')}, "
+        f"up {_duration(status.get('uptime_s', 0))}"
+    )
+
+
+def _verdict(links: list[Status]) -> Text:
+    bad = [f"{link['name']} ({', '.join(faults(link))})" for link in links if faults(link)]
+    if not bad:
+        return Text(f"all {len(links)} links are well", "green")
+    return Text(f"{len(bad)} of {len(links)} links bad: {'; '.join(bad)}", "bold red")
+
+
+def _links(links: list[Status], rates: Mapping[str, tuple[float, float]]) -> Table:
+    table = _table("links", ("link", "peer", "interface", "state"),
+                   ("RTT", "loss", "MTU", "sent", "rate out", "received", "rate in"), "what is wrong")
+    for link in links:
+        wrong = "; ".join(faults(link))
+        out, into = rates.get(link["name"], (0.0, 0.0))
+        table.add_row(
+            *(Text(str(link.get(key, "?"))) for key in ("name", "peer", "interface")),
+            Text(str(link.get("state", "?")), "green" if link.get("state") == "up" else "bold red"),
+            _milliseconds(link.get("rtt_ms")),
+            _percent(link.get("loss")),
+            str(link.get("mtu") or "-"),
+            _count(link.get("tx_frames", 0)),
+            _bits(out),
+            _count(link.get("rx_frames", 0)),
+            _bits(into),
+            Text(wrong, "red"),
+        )
+    return table
+
+
+def _peers(peers: list[Status]) -> Table:
+    table = _table("peers", ("peer", "scheduler"), tuple(title for title, _, _ in _PEER_COLUMNS), "destinations")
+    for peer in peers:
+        table.add_row(
+            Text(str(peer.get("name", "?"))),
+            Text(str(peer.get("scheduler", "?"))),
+            *(_count(peer.get(side, {}).get(key, 0)) for _, side, key in _PEER_COLUMNS),
+            Text(", ".join(map(str, peer.get("destinations", ())))),
+        )
+    return table
+
+
+def _table(title: str, words: Iterable[str], numbers: Iterable[str], last: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for word in words:
+        table.add_column(word)
+    for number in numbers:
+        table.add_column(number, justify="right")
+    table.add_column(last, overflow="fold")
+    return table
+
+
+def _remarks(status: Status) -> list[str]:
+    """Give one line for each place where something else was counted: drops by reason, the edges' counters."""
+    found = []
+    for peer in status.get("peers", ()):
+        for side, words in (("tx", "not sent"), ("rx", "not passed")):
+            others = {key: value for key, value in peer.get(side, {}).items() if key not in _SHOWN}
+            found += _remark(f"{peer.get('name', '?')}, {words}", others)
+    for place in ("capture", "injector", "drops"):
+        found += _remark(place, status.get(place, {}))
+    return found
+
+
+def _remark(place: str, counters: Mapping[str, Any]) -> list[str]:
+    counted = [f"{key.replace('_', ' ')} {_count(value)}" for key, value in _flat(counters) if value]
+    return [f"{place}: {', '.join(counted)}"] if counted else []
+
+
+def _flat(counters: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Give counters in one list, those of inner tables with their table's name before theirs."""
+    pairs: list[tuple[str, Any]] = []
+    for key, value in counters.items():
+        pairs += _flat(value, f"{prefix}{key} ") if isinstance(value, dict) else [(prefix + key, value)]
+    return pairs
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.3g} %"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} ms"
+
+
+def _bits(rate: float) -> str:
+    for unit, size in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):
+        if rate >= size:
+            return f"{rate / size:.1f} {unit}"
+    return f"{rate:.0f} bit/s"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{value} {unit}" for value, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")) if value]
+    return " ".join(parts[:2]) or "0 s"

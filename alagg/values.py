@@ -1,0 +1,200 @@
+"""The values that options take: each parser reads a text, or refuses it and says what is allowed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+AUTO: Final = None
+"""The value of a time or size that the node finds by itself."""
+
+
+class RefusedError(ValueError):
+    """A value that an option does not take; the text says what it takes."""
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Make a parser of whole numbers, decimal or 0x…."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text, 0)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise RefusedError(f"a whole number from {low} to {high}")
+        return value
+
+    return parse
+
+
+def ethertype(text: str) -> int:
+    """Read an EtherType that no protocol of ours or of the host uses."""
+    try:
+        value = int(text, 16)
+    except ValueError:
+        value = 0
+    if not 0x0600 <= value <= 0xFFFF or value in (0x0800, 0x0806, 0x8100, 0x86DD, 0x88A8):
+        raise RefusedError("a hexadecimal EtherType from 0x0600 to 0xffff, not of IP, ARP or VLAN, such as 0x88b5")
+    return value
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """Make a parser of one of several words."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise RefusedError(" | ".join(allowed))
+        return text
+
+    return parse
+
+
+def choices(*allowed: str) -> Callable[[str], tuple[str, ...]]:
+    """Make a parser of a list of words, each at most once."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(part.strip() for part in text.split(","))
+        if not set(chosen) <= set(allowed) or len(set(chosen)) != len(chosen):
+            raise RefusedError(f"one or more, each once, separated by commas, of {', '.join(allowed)}")
+        return chosen
+
+    return parse
+
+
+def yes_no(text: str) -> bool:
+    """Read yes or no."""
+    if text not in ("yes", "no"):
+        raise RefusedError("yes | no")
+    return text == "yes"
+
+
+def or_auto(word: str, parse: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
+    """Make a parser that also takes `word`, which gives `AUTO`."""
+
+    def parse_or_auto(text: str) -> Any:
+        if text == word:
+            return AUTO
+        try:
+            return parse(text)
+        except RefusedError:
+            raise RefusedError(f"{word}, or {allowed}") from None
+
+    return parse_or_auto
+
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)", re.ASCII)
+
+
+def time(low: float, high: float) -> Callable[[str], float]:
+    """Make a parser of times with their unit; it gives seconds."""
+
+    def parse(text: str) -> float:
+        match = _TIME.fullmatch(text)
+        value = float(match[1]) / (1000 if match[2] == "ms" else 1) if match else -1.0
+        if not low <= value <= high:
+            raise RefusedError(f"a time with its unit from {low * 1000:g}ms to {high:g}s, such as 20ms or 1.5s")
+        return value
+
+    return parse
+
+
+def reorder_timeout(text: str) -> float:
+    """Read a time in seconds; 0 needs no unit."""
+    return 0.0 if text == "0" else time(0, 10)(text)
+
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg])bit", re.ASCII)
+
+
+def rate(text: str) -> int | None:
+    """Read bits per second; None for no limit."""
+    if not text:
+        return None
+    match = _RATE.fullmatch(text)
+    value = float(match[1]) * {"k": 1e3, "m": 1e6, "g": 1e9}[match[2]] if match else 0.0
+    if not 8e3 <= value <= 400e9:
+        raise RefusedError("empty for no limit, or a rate with its unit from 8kbit to 400gbit, such as 100mbit")
+    return round(value)
+
+
+def _network(text: str) -> Network:
+    network = ipaddress.ip_network(text)
+    if network.is_multicast or network.is_loopback or (network.is_unspecified and network.num_addresses == 1):
+        raise ValueError(text)
+    return network
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read a list of networks, each kept once; it may be empty."""
+    try:
+        return tuple(dict.fromkeys(_network(part.strip()) for part in text.split(",") if part.strip()))
+    except ValueError:
+        raise RefusedError(
+            "unicast IPv4 or IPv6 addresses or networks (no host bits), separated by commas, "
+            "such as 10.99.0.2, fd99::/64"
+        ) from None
+
+
+def destinations(text: str) -> tuple[Network, ...]:
+    """Read a list of networks that has at least one."""
+    if not (found := networks(text)):
+        raise RefusedError("at least one IPv4 or IPv6 address or network, such as 10.99.0.2, fd99::2/128")
+    return found
+
+
+ADDRESSES_ALLOWED: Final = "one or more unicast addresses, IPv4 or IPv6, separated by commas, such as 10.99.0.1"
+
+
+def addresses(text: str) -> tuple[Network, ...]:
+    """Read a list of single addresses that has at least one."""
+    found = destinations(text)
+    if any(network.num_addresses > 1 for network in found):
+        raise RefusedError(ADDRESSES_ALLOWED)
+    return found
+
+
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
+
+
+def mac(text: str) -> bytes:
+    """Read a unicast MAC address, 6 bytes."""
+    if not _MAC.fullmatch(text) or int(text[:2], 16) & 1 or not int(text.replace(":", ""), 16):
+        raise RefusedError("the peer's unicast MAC address, six pairs of hex digits such as 52:54:00:12:34:56")
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def interface(text: str) -> str:
+    """Read the name of a network interface."""
+    if not re.fullmatch(r"[^\s/:]{1,15}", text) or len(text.encode()) > 15 or text in (".", ".."):
+        raise RefusedError("an interface name of 1 to 15 characters without blanks, ':' and '/', such as eth0")
+    return text
+
+
+def path(text: str) -> Path:
+    """Read the path of a Unix socket."""
+    # Linux' sockaddr_un holds 108 bytes, the terminating zero included (unix(7)).
+    if not text.startswith("/") or text.endswith("/") or "\0" in text or len(text.encode()) > 107:
+        raise RefusedError("an absolute path of at most 107 bytes")
+    return Path(text)
+
+
+def window(text: str) -> int:
+    """Read a power of two."""
+    if text not in (sizes := [str(1 << bits) for bits in range(8, 21)]):
+        raise RefusedError(f"a power of two from {sizes[0]} to {sizes[-1]}")
+    return int(text)
+
+
+def name(text: str) -> str:
+    """Take any one word, or nothing."""
+    if " " in text:
+        raise RefusedError("one word, or nothing")
+    return text
