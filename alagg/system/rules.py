@@ -1,0 +1,172 @@
+"""The iptables rules that bring packets to the node: which ones a configuration wants, and which ones are there."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from alagg.system import tables
+from alagg.system.journal import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alagg.config import Config, Network
+    from alagg.system.journal import Facts, Journal
+
+Family = Literal[4, 6]
+
+_COMMANDS: Final = {4: "iptables", 6: "ip6tables"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, always inserted as the first of its chain. Its fields are the facts of the journal."""
+
+    family: Family
+    table: str
+    chain: str
+    comment: str
+    """Whose rule it is: two nodes on one host differ here, and so does every rule of the user."""
+    destination: str = ""
+    """An address with its prefix length; empty for all."""
+    out_interface: str = ""
+    """The interface that a packet leaves by, with a leading "!" every other one; empty for all."""
+    mark: int = 0
+    """Packets with this mark are left alone; 0 for no such condition."""
+    queue: int = -1
+    """The NFQUEUE that takes the packet; -1 for a rule that fits TCP's segment size to the path instead."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The rule as iptables(8) writes it, without command, table and chain."""
+        words: list[str] = []
+        if self.destination:
+            words += ["-d", self.destination]
+        if self.out_interface:
+            words += ["!"] * self.out_interface.startswith("!") + ["-o", self.out_interface.lstrip("!")]
+        if self.mark:
+            words += ["-m", "mark", "!", "--mark", f"{self.mark:#x}"]
+        if self.queue < 0:
+            words += ["-p", "tcp", "-m", "tcp", "--tcp-flags", "SYN,RST", "SYN"]
+        words += ["-m", "comment", "--comment", f'"{self.comment}"']
+        if self.queue < 0:
+            return (*words, "-j", "TCPMSS", "--clamp-mss-to-pmtu")
+        return (*words, "-j", "NFQUEUE", "--queue-num", str(self.queue), "--queue-bypass")
+
+    def __str__(self) -> str:
+        where = () if self.table == "filter" else ("-t", self.table)
+        return " ".join((_COMMANDS[self.family], *where, "-I", self.chain, *self.arguments))
+
+
+def wanted_rules(config: Config) -> list[Rule]:
+    """Give the rules that a configuration needs: a pure function, in the order in which they are inserted.
+
+    Packets for `lo` are never caught: where a destination is a network that holds one of this host's own
+    addresses, what the host says to itself stays at home.
+    """
+    destinations = dict.fromkeys(network for peer in config.peers for network in peer.destinations)
+    rules = [_capture(config, chain, network) for chain in config.chains for network in destinations]
+    if config.manage_host and "FORWARD" in config.chains:
+        families = sorted({network.version for network in destinations})
+        rules += [_clamp(config, cast("Family", family)) for family in families]
+    return rules
+
+
+def install(config: Config, journal: Journal | None) -> None:
+    """Insert the wanted rules first in their chains, in one step for each table. Doing it again changes nothing.
+
+    Args:
+        journal: where each rule is written down before; None for rules that are meant to stay (`alagg rules`).
+
+    Raises:
+        HostError: the kernel or the host's libraries refuse them.
+    """
+    wanted = wanted_rules(config)
+    for rule in wanted if journal is not None else ():
+        assert journal is not None
+        journal.record(Change("rule", cast("Facts", asdict(rule))))
+    # Deleted and inserted in the same commit: never twice there, and never missing in between.
+    tables.replace(delete=wanted, insert=wanted)
+
+
+def remove(config: Config) -> None:
+    """Delete the wanted rules; those that are not there do not matter.
+
+    Raises:
+        HostError: the kernel or the host's libraries refuse it.
+    """
+    tables.replace(delete=wanted_rules(config), insert=())
+
+
+def remove_others(before: Config, now: Config) -> None:
+    """Delete the rules that `before` wanted and `now` does not.
+
+    Raises:
+        HostError: the kernel or the host's libraries refuse it.
+    """
+    keep = set(wanted_rules(now))
+    tables.replace(delete=[rule for rule in wanted_rules(before) if rule not in keep], insert=())
+
+
+def missing(config: Config) -> list[Rule]:
+    """Give the wanted rules that no rule in the kernel's legacy tables stands for.
+
+    The user's own rules count: one does the same that catches at least the wanted destination in the same chain
+    for the same queue and leaves the node's mark alone, whatever else it says in its comment.
+
+    Raises:
+        HostError: the tables cannot be read.
+    """
+    wanted = wanted_rules(config)
+    found = tables.read(wanted)
+    return [rule for rule in wanted if not any(_does(seen, rule) for seen in found)]
+
+
+def undo(facts: Sequence[Facts]) -> list[str]:
+    """Delete rules that a journal names."""
+    rules = [Rule(**cast("dict[str, object]", one)) for one in facts]  # type: ignore[arg-type]
+    tables.replace(delete=rules, insert=())
+    return [f"removed rule: {rule}" for rule in rules]
+
+
+def _does(seen: tables.Seen, rule: Rule) -> bool:
+    """Say whether a rule in the kernel does what the wanted one is for."""
+    if (seen.family, seen.table, seen.chain) != (rule.family, rule.table, rule.chain):
+        return False
+    if rule.queue < 0:
+        return seen.target == "TCPMSS" and seen.out_interface in ("", rule.out_interface)
+    if seen.queue != rule.queue or seen.mark != rule.mark:
+        return False
+    return not seen.destination or _covers(seen.destination, rule.destination)
+
+
+def _covers(outer: str, inner: str) -> bool:
+    wide, narrow = ipaddress.ip_network(outer, strict=False), ipaddress.ip_network(inner)
+    return narrow.subnet_of(wide)  # type: ignore[arg-type]
+
+
+def _capture(config: Config, chain: str, network: Network) -> Rule:
+    return Rule(
+        family=cast("Family", network.version),
+        table="filter",
+        chain=chain,
+        comment=_comment(config),
+        destination=str(network),
+        out_interface="!lo" if chain == "OUTPUT" else "",
+        mark=config.mark,
+        queue=config.queue,
+    )
+
+
+def _clamp(config: Config, family: Family) -> Rule:
+    return Rule(
+        family=family, table="mangle", chain="FORWARD", comment=_comment(config), out_interface=config.device
+    )
+
+
+def _comment(config: Config) -> str:
+    # xt_comment holds 255 characters; a socket's path has at most 107.
+    return f"alagg:{config.control_socket}"
+
