@@ -1,7 +1,7 @@
 """The Alagg header: its specification, and the fast codec that follows it.
 
 `HEADER` is the specification, written once with construct; it is what the documentation, the tools and the
-tests read. `pack` and `Header.parse` do the same with `struct`, fast enough for the packet path; property tests
+tests read. `encode` and `decode` do the same with `struct`, fast enough for the packet path; property tests
 hold the two against each other. `docs/protocol.md` has the picture, the rules and the test vectors.
 """
 
