@@ -127,8 +127,9 @@ NODE: Final = (
     Option("probe_interval", "100ms", values.time(0.01, 10), "how often each link is probed, 10ms to 10s"),
     Option("control_socket", "/run/alagg/alagg.sock", values.path, "where `alagg status` finds the node"),
     Option("control_group", "", values.name, "group that may use the control socket besides root; empty: nobody"),
-    Option("log_level", "info", values.choice("debug", "info", "warning", "error"), "what is logged: debug | info | warning | error and above"),
-    Option("log_format", "text", values.choice("text", "json"), "how it is logged: text | json (one object per line)"),
+    Option("log_level", "info", values.choice("debug", "info", "warning", "error"),
+           "what is logged: debug | info | warning | error and above"),
+    Option("log_format", "text", values.choice("text", "json"), "the form of the log: text | json, an object a line"),
 )
 PEER: Final = (
     Option("destinations", None, values.destinations, "its IPv4 and IPv6 addresses and networks, separated by commas",

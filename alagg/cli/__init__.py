@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from alagg.cli import parser
 from alagg.config import ConfigError
 from alagg.control.client import ControlError
+from alagg.system import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(error: BaseException) -> str:
     """Say in one line what went wrong."""
-    text = " ".join(str(error).split())
+    # What an error quotes may come from anywhere: no line break and no escape sequence of it reaches the terminal.
+    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(error))
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    if isinstance(error, ConfigError | ControlError) or type(error).__name__ == "HostError":
+    if isinstance(error, ConfigError | ControlError | HostError):
         return text
     if isinstance(error, PermissionError):
         return f"not permitted: {text}; run it as root"

@@ -66,4 +66,4 @@ def _rates(before: dict[str, Any], after: dict[str, Any], seconds: float) -> dic
 
 def _rate(key: str, before: dict[str, Any], after: dict[str, Any], seconds: float) -> float:
     # A node that started anew in between counts from zero.
-    return 8 * max(0.0, after.get(key, 0) - before.get(key, 0)) / seconds
+    return 8 * max(0, int(after.get(key, 0)) - int(before.get(key, 0))) / seconds
