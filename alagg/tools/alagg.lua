@@ -170,13 +170,14 @@ function alagg.dissector(tvb, pinfo, root)
 
     local there = tvb:captured_len() - SIZE
     local length = math.min(tvb(2, 2):uint(), there)
-    if there > length then tree:add(fields.padding, tvb(SIZE + length)):prepend_text("Link's ") end
-    if length == 0 then return end
-    if reason and reason ~= "bad_checksum" then
-        tree:add(fields.payload, tvb(SIZE, length))
-    elseif add_payload(tvb, pinfo, tree, root, length) then
-        pinfo.cols.info:append(" [Alagg " .. summary(tvb) .. (reason and ", " .. reason or "") .. "]")
+    if length > 0 then
+        if reason and reason ~= "bad_checksum" then
+            tree:add(fields.payload, tvb(SIZE, length))
+        elseif add_payload(tvb, pinfo, tree, root, length) then
+            pinfo.cols.info:append(" [Alagg " .. summary(tvb) .. (reason and ", " .. reason or "") .. "]")
+        end
     end
+    if there > length then tree:add(fields.padding, tvb(SIZE + length)) end
 end
 
 local ethertypes = DissectorTable.get("ethertype")

@@ -1,0 +1,284 @@
+"""The header: document, test vectors, specification and fast codec say the same, and no damage goes unnoticed."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google_crc32c import value as crc32c
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alagg.engine.fragment import split
+from alagg.engine.header import (
+    DATA,
+    HEADER,
+    MALFORMED_REASONS,
+    SIZE,
+    TYPES,
+    VERSION,
+    Frame,
+    MalformedFrameError,
+    decode,
+    encode,
+)
+
+DOCS = Path(__file__).parents[2] / "docs"
+VECTORS: dict[str, Any] = json.loads((DOCS / "test-vectors.json").read_text())
+VALID, INVALID = VECTORS["valid"], VECTORS["invalid"]
+PROTOCOL = (DOCS / "protocol.md").read_text()
+
+
+def by_name(vector: dict[str, Any]) -> str:
+    return str(vector["name"])
+
+
+def frame_of(fields: dict[str, int], payload: bytes) -> Frame:
+    return Frame(**{name: fields[name] for name in Frame._fields if name != "payload"}, payload=payload)
+
+
+def encoded(frame: Frame) -> bytes:
+    return encode(*frame[:-1], len(frame.payload), crc32c(frame.payload))
+
+
+def specified(frame: Frame, checksum: int) -> dict[str, Any]:
+    """Give a frame's header as the specification's values."""
+    numbers = frame._asdict()
+    del numbers["type"], numbers["payload"]
+    kind = {"version": VERSION, "type": frame.type}
+    return {
+        "version_type": kind,
+        "flags": 0,
+        "payload_length": len(frame.payload),
+        "checksum": checksum,
+        **numbers,
+    }
+
+
+def reason_of(data: bytes, offset: int = 0) -> str | None:
+    try:
+        decode(data, offset)
+    except MalformedFrameError as error:
+        return error.reason
+    return None
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    return (int.from_bytes(data, "big") ^ 1 << bit).to_bytes(len(data), "big")
+
+
+# --- vectors ----------------------------------------------------------------------------------------------------
+
+
+def test_checksum_is_crc32c() -> None:
+    known = VECTORS["checksum_check"]
+    # The check value of CRC-32C (iSCSI) that every catalogue of CRCs gives.
+    assert crc32c(bytes.fromhex(known["data"])) == known["checksum"] == 0xE3069283
+
+
+@pytest.mark.parametrize("vector", VALID, ids=by_name)
+def test_valid_vector(vector: dict[str, Any]) -> None:
+    fields = vector["fields"]
+    header, payload, padding = (bytes.fromhex(vector[part]) for part in ("header", "payload", "padding"))
+    frame = frame_of(fields, payload)
+    assert decode(header + payload + padding) == frame
+    assert encoded(frame) == header
+    assert HEADER.build(specified(frame, fields["checksum"])) == header
+    assert (fields["version"], fields["flags"], fields["payload_length"]) == (VERSION, 0, len(payload))
+
+
+@pytest.mark.parametrize("vector", INVALID, ids=by_name)
+def test_invalid_vector(vector: dict[str, Any]) -> None:
+    assert reason_of(bytes.fromhex(vector["data"])) == vector["reason"]
+
+
+def test_vectors_reach_every_reason_and_type() -> None:
+    assert {vector["reason"] for vector in INVALID} == set(MALFORMED_REASONS)
+    assert {vector["fields"]["type"] for vector in VALID} == TYPES
+
+
+def test_split_vector() -> None:
+    packet = bytes.fromhex(VECTORS["split"]["packet"])
+    names = VECTORS["split"]["pieces"]
+    pieces = {vector["name"]: vector for vector in VALID}
+    assert split(packet, 30) == [bytes.fromhex(pieces[name]["payload"]) for name in names]
+    first = pieces[names[0]]["fields"]
+    for index, name in enumerate(names):
+        fields = pieces[name]["fields"]
+        assert fields["sequence"] == (first["sequence"] + index) % 2**32
+        assert (fields["piece"], fields["last_piece"]) == (index, len(names) - 1)
+
+
+# --- document ---------------------------------------------------------------------------------------------------
+
+
+def specified_fields() -> list[tuple[str, int]]:
+    """Give each field of the specification with its bits."""
+    fields: list[tuple[str, int]] = []
+    for field in HEADER.subcons:
+        if field.name == "version_type":
+            fields += [(part.name, part.sizeof()) for part in field.subcon.subcon.subcons]
+        else:
+            fields.append((field.name, 8 * field.sizeof()))
+    return fields
+
+
+def test_specification_has_the_size_of_the_header() -> None:
+    assert HEADER.sizeof() == SIZE == sum(bits for _, bits in specified_fields()) // 8
+
+
+def test_picture_shows_the_specification() -> None:
+    rows = re.findall(r"^    \|(.*)\|$", PROTOCOL, re.MULTILINE)
+    # A bit takes two columns, its border included.
+    cells = [(cell.strip().replace(" ", "_"), (len(cell) + 1) // 2) for row in rows for cell in row.split("|")]
+    assert [cell for cell in cells if cell[0] != "payload"] == specified_fields()
+    assert all(sum((len(cell) + 1) // 2 for cell in row.split("|")) == 32 for row in rows)
+
+
+def test_table_lists_the_specification() -> None:
+    rows = re.findall(r"^\| (\d+) \| (\d+) bits \| `(\w+)` \|", PROTOCOL, re.MULTILINE)
+    offset, expected = 0, []
+    for name, bits in specified_fields():
+        expected.append((str(offset // 8), str(bits), name))
+        offset += bits
+    assert rows == expected
+
+
+def hexadecimal(label: str, text: str) -> list[str]:
+    """Give bytes in rows of sixteen."""
+    rows = [text[start : start + 32] for start in range(0, len(text), 32)]
+    groups = [" ".join(row[start : start + 8] for start in range(0, len(row), 8)) for row in rows]
+    return [f"{label if not index else '':8} {row}" for index, row in enumerate(groups)]
+
+
+def as_text(vector: dict[str, Any]) -> str:
+    """Give a vector as the document shows it."""
+    lines = [f"### `{vector['name']}`", vector["says"], "```"]
+    if "reason" in vector:
+        lines += [*hexadecimal("data", vector["data"]), f"{'dropped':8} {vector['reason']}"]
+    else:
+        for part in ("header", "payload", "padding"):
+            lines += hexadecimal(part, vector[part])
+        fields = {name: f"{value:#010x}" if name in ("epoch", "checksum") else value
+                  for name, value in vector["fields"].items()}
+        values = [f"{name} {value}" for name, value in fields.items()]
+        lines += [f"{'values' if not start else '':8} {', '.join(values[start : start + 6])}" for start in (0, 6)]
+    return "\n".join([*lines, "```", ""])
+
+
+@pytest.mark.parametrize("vector", VALID + INVALID, ids=by_name)
+def test_document_shows_the_vector(vector: dict[str, Any]) -> None:
+    assert as_text(vector) in PROTOCOL
+
+
+def test_document_shows_no_other_vector() -> None:
+    names = re.findall(r"^### `(.+)`$", PROTOCOL, re.MULTILINE)
+    assert names == [vector["name"] for vector in VALID + INVALID]
+
+
+def test_document_names_every_reason_in_order() -> None:
+    section = PROTOCOL.split("## Receiving")[1]
+    positions = [section.index(f"`{reason}`") for reason in MALFORMED_REASONS]
+    assert positions == sorted(positions)
+
+
+# --- properties -------------------------------------------------------------------------------------------------
+
+_BYTE = st.integers(0, 0xFF)
+_WORD = st.integers(0, 0xFFFF_FFFF)
+
+
+@st.composite
+def frames(draw: st.DrawFn, max_payload: int = 200) -> Frame:
+    last_piece = draw(_BYTE)
+    return Frame(
+        type=draw(st.sampled_from(sorted(TYPES))),
+        epoch=draw(_WORD),
+        lane=draw(_BYTE),
+        sequence=draw(_WORD),
+        link_id=draw(_BYTE),
+        link_sequence=draw(_WORD),
+        piece=draw(st.integers(0, last_piece)),
+        last_piece=last_piece,
+        payload=draw(st.binary(max_size=max_payload)),
+    )
+
+
+@given(frames())
+def test_encode_builds_what_the_specification_builds(frame: Frame) -> None:
+    header = encoded(frame)
+    # The checksum as the document has it: over the payload, then the header's first 20 bytes.
+    assert header == HEADER.build(specified(frame, crc32c(frame.payload + header[:-4])))
+
+
+@given(frames(), st.binary(max_size=60), st.binary(max_size=20))
+def test_decode_reads_what_the_specification_reads(frame: Frame, padding: bytes, before: bytes) -> None:
+    data = before + encoded(frame) + frame.payload + padding
+    parsed = HEADER.parse(data[len(before) :])
+    fields = {**parsed, **parsed.version_type}
+    decoded = Frame(*decode(data, len(before)))
+    assert decoded == frame == frame_of(fields, decoded.payload)
+    assert len(decoded.payload) == parsed.payload_length
+
+
+@given(frames(max_payload=24), st.sampled_from([0, 1, 30]))
+def test_every_flipped_bit_is_noticed(frame: Frame, padding: int) -> None:
+    data = encoded(frame) + frame.payload
+    for bit in range(8 * len(data)):
+        assert reason_of(flipped(data, bit) + bytes(padding)) is not None
+
+
+@given(frames())
+def test_every_cut_is_noticed(frame: Frame) -> None:
+    data = encoded(frame) + frame.payload
+    for length in range(len(data)):
+        assert reason_of(data[:length]) == ("truncated" if length < SIZE else "bad_length")
+
+
+def test_copies_share_the_payload_checksum() -> None:
+    payload = bytes(range(100))
+    shared = crc32c(payload)
+    for link_id in range(3):
+        header = encode(DATA, 1, 0, 2, link_id, 3, 0, 0, len(payload), shared)
+        assert decode(header + payload)[4] == link_id
+
+
+def test_largest_payload() -> None:
+    frame = Frame(DATA, 1, 0, 2, 0, 3, 0, 0, bytes(0xFFFF))
+    assert decode(encoded(frame) + frame.payload) == frame
+
+
+def _spoil(data: bytearray, reason: str) -> bytearray:
+    """Give the frame a defect; the checksum is wrong afterwards anyway."""
+    if reason == "truncated":
+        return data[: SIZE - 1]
+    offset, value = {
+        "unknown_version": (0, (VERSION + 1) << 4 | data[0] & 0x0F),
+        "unknown_type": (0, data[0] & 0xF0 | 0x0F),
+        "unknown_flags": (1, 1),
+        "bad_length": (2, 0xFF),
+        "bad_piece": (18, 1),
+        "bad_checksum": (SIZE - 1, data[-1] ^ 1),
+    }[reason]
+    data[offset] = value
+    return data
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(MALFORMED_REASONS, 2)))
+def test_reasons_are_looked_for_in_order(first: str, second: str) -> None:
+    good = bytearray(encoded(Frame(DATA, 1, 0, 2, 0, 3, 0, 0, b"")))
+    assert reason_of(bytes(_spoil(_spoil(good, second), first))) == first
+
+
+@pytest.mark.parametrize("offset", [0, 14, 1000])
+def test_offset_beyond_the_end_is_truncated(offset: int) -> None:
+    assert reason_of(b"", offset) == "truncated"
+
+
+def test_reason_is_in_the_message() -> None:
+    with pytest.raises(MalformedFrameError, match="malformed frame: truncated"):
+        decode(b"")
