@@ -121,21 +121,16 @@ local function add_header(tvb, tree, status)
     tree:add(fields.checksum_status, tvb(20, 4), status):set_generated()
 end
 
--- Hand a whole packet on to IP; show everything else as bytes. Gives true when another dissector took it.
-local function add_payload(tvb, pinfo, tree, root, length)
-    local range = tvb(SIZE, length)
-    local type = tvb(0, 1):bitfield(4, 4)
-    if type ~= DATA then
-        tree:add(length == COOKIE_SIZE and fields.cookie or fields.payload, range)
-        return false
-    end
-    local name = ({[4] = "ip", [6] = "ipv6"})[range:bitfield(0, 4)]
-    if tvb(19, 1):uint() > 0 or not name then
-        tree:add(fields.payload, range)
-        return false
-    end
-    Dissector.get(name):call(range:tvb(), pinfo, root)
-    return true
+-- Name the dissector that reads the payload on: IP's for a whole packet, nil for everything else.
+local function inner_dissector(tvb, length, reason)
+    local whole = tvb(0, 1):bitfield(4, 4) == DATA and tvb(19, 1):uint() == 0 and length > 0
+    if not whole or reason and reason ~= "bad_checksum" then return nil end
+    return ({[4] = "ip", [6] = "ipv6"})[tvb(SIZE, 1):bitfield(0, 4)]
+end
+
+local function add_payload(tvb, tree, length, reason)
+    local probe = tvb(0, 1):bitfield(4, 4) ~= DATA and length == COOKIE_SIZE and not reason
+    tree:add(probe and fields.cookie or fields.payload, tvb(SIZE, length))
 end
 
 local function summary(tvb)
@@ -170,14 +165,14 @@ function alagg.dissector(tvb, pinfo, root)
 
     local there = tvb:captured_len() - SIZE
     local length = math.min(tvb(2, 2):uint(), there)
-    if length > 0 then
-        if reason and reason ~= "bad_checksum" then
-            tree:add(fields.payload, tvb(SIZE, length))
-        elseif add_payload(tvb, pinfo, tree, root, length) then
-            pinfo.cols.info:append(" [Alagg " .. summary(tvb) .. (reason and ", " .. reason or "") .. "]")
-        end
-    end
+    local inner = inner_dissector(tvb, length, reason)
+    if length > 0 and not inner then add_payload(tvb, tree, length, reason) end
     if there > length then tree:add(fields.padding, tvb(SIZE + length)) end
+    -- Last, since it does not return when it finds the packet malformed.
+    if inner then
+        Dissector.get(inner):call(tvb(SIZE, length):tvb(), pinfo, root)
+        pinfo.cols.info:append(" [Alagg " .. summary(tvb) .. (reason and ", " .. reason or "") .. "]")
+    end
 end
 
 local ethertypes = DissectorTable.get("ethertype")
