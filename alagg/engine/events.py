@@ -16,6 +16,15 @@ class LinkStateChanged:
     reason: str
     """Why, in words; empty when the link is up."""
 
+    @property
+    def bad(self) -> bool:
+        """Whether an operator should worry."""
+        return self.state != "up"
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"link {self.link} to {self.peer} is {self.state}" + (f": {self.reason}" if self.reason else "")
+
 
 @dataclass(frozen=True)
 class NumberingReset:
@@ -24,6 +33,11 @@ class NumberingReset:
     peer: str
     lane: int
     epoch: int
+    bad: bool = False
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"peer {self.peer} was restarted, or its numbers jumped: now in epoch {self.epoch:#010x}"
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,14 @@ class LatentError:
     """Copies that (links - 1) x passed packets should have brought in the period."""
     discarded: int
     """Copies that came."""
+    bad: bool = True
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"peer {self.peer}: of {self.expected} redundant copies only {self.discarded} came; nothing need be lost "
+            "yet, but a link carries less than it should (see alagg status)"
+        )
 
 
 Event = LinkStateChanged | NumberingReset | LatentError

@@ -42,6 +42,9 @@ class Port(Protocol):
             OSError: the port cannot receive now (interface down or gone).
         """
 
+    def counters(self) -> dict[str, int]:
+        """Give the edge's own counters by name."""
+
     def close(self) -> None:
         """Give the descriptor back. More calls do nothing."""
 
@@ -55,6 +58,9 @@ class Capture(Protocol):
     def receive(self) -> list[bytes]:
         """Take the packets that wait, at most `BATCH`; they belong to the caller from now on."""
 
+    def counters(self) -> dict[str, int]:
+        """Give the edge's own counters by name."""
+
     def close(self) -> None:
         """Give the descriptor back. More calls do nothing."""
 
@@ -64,6 +70,9 @@ class Injector(Protocol):
 
     def send(self, packets: Sequence[bytes]) -> int:
         """Inject packets without waiting; give how many the host took. The others are counted by reason."""
+
+    def counters(self) -> dict[str, int]:
+        """Give the edge's own counters by name."""
 
     def close(self) -> None:
         """Give the descriptors back. More calls do nothing."""

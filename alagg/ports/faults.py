@@ -117,6 +117,15 @@ class Faults:
         """
         return self.port.receive()
 
+    def counters(self) -> dict[str, int]:
+        """Give the wrapped port's counters, and how many frames were harmed."""
+        return {
+            **self.port.counters(),
+            "fault_lost": self.lost,
+            "fault_duplicated": self.duplicated,
+            "fault_corrupted": self.corrupted,
+        }
+
     def close(self) -> None:
         """Close the wrapped port; a frame that is still held back is lost."""
         self.lost += len(self._held)

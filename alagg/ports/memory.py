@@ -159,6 +159,10 @@ class MemoryPort:
         if self._errno:
             raise OSError(self._errno, os.strerror(self._errno))
 
+    def counters(self) -> dict[str, int]:
+        """Give the counters by name."""
+        return {"refused": self.refused, "lost": self.lost}
+
     def close(self) -> None:
         """Give the descriptor back. More calls do nothing."""
         self._queue.close()
@@ -208,6 +212,10 @@ class MemoryCapture:
         self.captured += len(packets)
         return packets
 
+    def counters(self) -> dict[str, int]:
+        """Give the counters by name."""
+        return {"captured": self.captured, "dropped": self.dropped}
+
     def close(self) -> None:
         """Give the descriptor back. More calls do nothing."""
         self._queue.close()
@@ -239,6 +247,10 @@ class MemoryInjector:
         """Give the packets injected since the last call, and make room for more."""
         packets, self.packets = self.packets, []
         return packets
+
+    def counters(self) -> dict[str, int]:
+        """Give the counters by name."""
+        return {"injected": self.injected, "refused": self.refused}
 
     def close(self) -> None:
         """Take nothing any more. More calls do nothing."""

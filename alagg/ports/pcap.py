@@ -137,6 +137,10 @@ class Pcap:
             self._file.write(frame if offset == len(self._prefix) else self._answer + frame[offset:])
         return frames
 
+    def counters(self) -> dict[str, int]:
+        """Give the wrapped port's counters, and what was written."""
+        return {**self.port.counters(), "pcap_written": self._file.written, "pcap_skipped": self._file.skipped}
+
     def close(self) -> None:
         """Close the wrapped port; the file stays open for the other ports."""
         self.port.close()

@@ -85,6 +85,10 @@ class Trace:
                 self._log.debug("%s < %s", self.name, describe(frame, offset))
         return frames
 
+    def counters(self) -> dict[str, int]:
+        """Give the wrapped port's counters."""
+        return self.port.counters()
+
     def close(self) -> None:
         """Close the wrapped port."""
         self.port.close()

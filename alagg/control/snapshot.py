@@ -1,0 +1,123 @@
+"""Snapshot: every counter of a worker, in the form in which `alagg status --json` shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alagg.engine.link import DOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alagg.config import Config, LinkConfig
+    from alagg.engine.endpoint import Endpoint
+    from alagg.engine.link import Link
+    from alagg.engine.peer import Peer
+    from alagg.ports.base import Capture, Injector, Port
+
+Json = dict[str, Any]
+
+
+def snapshot(
+    endpoint: Endpoint, config: Config, ports: Mapping[Link, Port | None], capture: Capture, injector: Injector
+) -> Json:
+    """Give every counter.
+
+    The identities that hold in it: `capture.captured` = the peers' `tx.captured` + `drops.no_peer` + the capture's
+    own drops; `tx.captured` = `tx.sent` + each `tx.dropped_…`; `rx.frames` = `rx.passed` + `rx.discarded` +
+    `rx.rogue` + `rx.probes` + `rx.replies` + `rx.bad_cookie` + `rx.unknown_lane`.
+    """
+    peers = [endpoint.peers[peer.name] for peer in config.peers]
+    links = [
+        _link(endpoint.peers[link.peer], link, ports) for peer in config.peers for link in peer.links
+    ]
+    return {
+        "epoch": endpoint.settings.epoch,
+        "peers": [_peer(peer) for peer in peers],
+        "links": links,
+        "capture": capture.counters(),
+        "injector": injector.counters(),
+        "drops": {"no_peer": endpoint.no_peer},
+    }
+
+
+def _peer(peer: Peer) -> Json:
+    return {
+        "name": peer.settings.name,
+        "scheduler": peer.settings.scheduler,
+        "destinations": [str(network) for network in peer.settings.destinations],
+        "tx": _tx(peer),
+        "rx": _rx(peer),
+    }
+
+
+def _tx(peer: Peer) -> dict[str, int]:
+    sender = peer.sender
+    return {
+        "captured": sender.captured,
+        "sent": sender.sent,
+        "dropped_no_link": sender.dropped_no_link,
+        "dropped_full": sender.dropped_full,
+        "dropped_too_big": sender.dropped_too_big,
+        "split": sender.split,
+    }
+
+
+def _rx(peer: Peer) -> Json:
+    receiver = peer.receiver
+    lanes = receiver.lanes.values()
+    recovery = {"passed": 0, "discarded": 0, "out_of_order": 0, "rogue": 0, "lost": 0, "resets": 0}
+    for lane in lanes:
+        for key, value in lane.recovery.counters().items():
+            recovery[key] += value
+    timeouts = [lane.reorder.timeout * 1000 for lane in lanes]
+    return {
+        **recovery,
+        "frames": receiver.frames,
+        "probes": receiver.probes,
+        "replies": receiver.replies,
+        "bad_cookie": receiver.bad_cookie,
+        "unknown_lane": receiver.unknown_lane,
+        "held": sum(lane.reorder.held for lane in lanes),
+        "late": sum(lane.reorder.late for lane in lanes),
+        "given_up": sum(lane.reorder.given_up for lane in lanes),
+        "overflows": sum(lane.reorder.overflows for lane in lanes),
+        "reorder_timeout_ms": round(max(timeouts, default=0.0), 3),
+        "pieces_joined": receiver.pieces_joined,
+        "pieces_waiting": sum(lane.rejoiner.waiting for lane in lanes),
+        "pieces_incomplete": sum(lane.rejoiner.incomplete for lane in lanes),
+        "pieces_inconsistent": sum(lane.rejoiner.inconsistent for lane in lanes),
+        "delivered": receiver.delivered,
+        **{f"refused_{reason}": count for reason, count in receiver.refused.items()},
+        "latent_errors": peer.latent_errors,
+    }
+
+
+def _link(peer: Peer, config: LinkConfig, ports: Mapping[Link, Port | None]) -> Json:
+    link = peer.links[config.name]
+    monitor = peer.monitors[link]
+    port = ports.get(link)
+    loss = peer.loss(link)
+    return {
+        "name": link.name,
+        "peer": config.peer,
+        "type": config.type,
+        "interface": config.interface,
+        "mac": config.mac.hex(":"),
+        "state": monitor.state if link.open else DOWN,
+        "reason": link.reason,
+        "mtu": link.mtu,
+        "rtt_ms": None if monitor.rtt is None else round(monitor.rtt * 1000, 3),
+        "loss": None if loss is None else round(loss, 6),
+        "tx_frames": link.tx_frames,
+        "tx_bytes": link.tx_bytes,
+        "tx_dropped_full": link.tx_dropped_full,
+        "tx_dropped_down": link.tx_dropped_down,
+        "rx_frames": link.rx_frames,
+        "rx_bytes": link.rx_bytes,
+        **({} if port is None else port.counters()),
+        "malformed": sum(link.malformed.values()),
+        **{f"malformed_{reason}": count for reason, count in link.malformed.items() if count},
+        "probes_ignored": monitor.probes_ignored,
+        "stray_replies": monitor.stray_replies,
+    }

@@ -1,0 +1,279 @@
+"""Node: the supervisor around a worker. It looks after the host, the control socket and the signals.
+
+In the order of a node's life: take the journal (and undo what a crashed node left), start the worker, set the host
+up, tell the worker what the host looks like, say that we are ready; then serve events until a signal ends it, and
+undo every change. The worker (`alagg.worker`) moves the packets and never waits for anything that happens here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import logging
+import multiprocessing
+import os
+import select
+import signal
+import socket
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+import sdnotify
+
+from alagg import __version__
+from alagg.config import ConfigError, load
+from alagg.control.socket import ControlServer
+from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
+from alagg.system import HostError
+from alagg.system.journal import Journal
+from alagg.worker import worker_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from alagg.config import Config, Network
+    from alagg.system.netlink import Interface
+
+STOP_TIME: Final = 3.0
+"""Seconds that the worker has to end."""
+ANSWER_TIME: Final = 5.0
+"""Seconds in which the worker must answer the supervisor."""
+NEEDS_RESTART: Final = (
+    "queue", "ethertype", "window", "probe_interval", "mark", "device", "control_socket", "control_group",
+    "log_level", "log_format", "manage_host",
+)  # fmt: skip
+"""Options that a reload leaves as they are."""
+
+log = logging.getLogger(__name__)
+
+
+class NodeError(Exception):
+    """The node cannot go on; the text is one line for the user."""
+
+
+def run(config: Config, pcap: Path | None = None) -> int:
+    """Run a node until SIGTERM or SIGINT; give the exit status, 0 after an orderly end.
+
+    Args:
+        config: the valid configuration.
+        pcap: a directory for a capture file of each link; None for none.
+
+    Raises:
+        HostError: the host lacks something, or refuses a change; what was done is undone.
+        NodeError: the worker cannot work or has died; the host is as it was.
+        ControlError: the control socket cannot be set up.
+    """
+    with ExitStack() as stack:
+        node = Node(config, pcap, stack)
+        node.serve()
+    return 0
+
+
+class Node:
+    """One running node."""
+
+    def __init__(self, config: Config, pcap: Path | None, stack: ExitStack) -> None:
+        """Bring everything up; what must be undone goes on the stack, in order."""
+        self.config = config
+        self.started = time.monotonic()
+        self._stack = stack
+        self._poll = select.poll()
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._running = True
+        journal = Journal(config.journal)
+        for line in journal.acquire():
+            log.warning("a node that was killed left this behind: %s", line)
+        stack.callback(self._undo, journal)
+        self._control = ControlServer(config.control_socket, config.control_group)
+        stack.callback(self._control.close)
+        self._signals = _Signals(stack)
+        self._connection = self._start_worker(pcap)
+        self._set_up_host(journal)
+        self._watch(self._signals.fileno(), self._on_signal)
+        self._watch(self._control.fileno(), self._on_client)
+        self._watch(self._watcher.fileno(), self._on_netlink)
+        self._watch(self._connection.fileno(), self._on_worker)
+        self._notifier = sdnotify.SystemdNotifier()
+        self._notifier.notify("READY=1")
+        log.info("alagg %s: %d peers over %d links", __version__, len(config.peers), len(config.links))
+
+    def serve(self) -> None:
+        """Serve events until a signal ends the node."""
+        while self._running:
+            for descriptor, _ in self._poll.poll():
+                self._handlers[descriptor]()
+        self._notifier.notify("STOPPING=1")
+
+    def _watch(self, descriptor: int, handler: Callable[[], None]) -> None:
+        self._handlers[descriptor] = handler
+        self._poll.register(descriptor, select.POLLIN)
+
+    # --- the worker -----------------------------------------------------------------------------------------
+
+    def _start_worker(self, pcap: Path | None) -> Connection:
+        """Fork the worker, before anything is imported that only the supervisor needs."""
+        fork = multiprocessing.get_context("fork")
+        ours, theirs = fork.Pipe()
+        self._worker = fork.Process(target=_child, args=(self.config, ours, theirs, pcap), name="alagg-worker")
+        self._worker.start()
+        theirs.close()
+        self._stack.callback(self._stop_worker, ours)
+        answer = self._ask(ours, None)
+        if isinstance(answer, Failed):
+            raise NodeError(answer.reason)
+        assert isinstance(answer, Ready)
+        return ours
+
+    def _ask(self, connection: Connection, message: object) -> object:
+        """Send a message, if any, and give the worker's answer."""
+        try:
+            if message is not None:
+                connection.send(message)
+            if connection.poll(ANSWER_TIME):
+                return connection.recv()
+        except (EOFError, OSError):
+            raise NodeError("the worker process has died; its own message stands above") from None
+        raise NodeError("the worker process does not answer")
+
+    def _stop_worker(self, connection: Connection) -> None:
+        try:
+            connection.send(Stop())
+        except OSError:
+            log.debug("the worker is gone already")
+        self._worker.join(STOP_TIME)
+        if self._worker.is_alive():
+            log.warning("the worker did not end by itself; killing it")
+            self._worker.kill()
+            self._worker.join()
+        connection.close()
+
+    def _on_worker(self) -> None:
+        """Handle an unasked message: the worker sends none, so it has died."""
+        raise NodeError("the worker process has died; its own message stands above")
+
+    # --- the host -------------------------------------------------------------------------------------------
+
+    def _set_up_host(self, journal: Journal) -> None:
+        # Imported after the fork: the worker needs none of it, and it is large.
+        from alagg.system import netlink
+        from alagg.system.host import Host
+
+        self._netlink = netlink
+        self._watcher = netlink.Watcher()
+        self._stack.callback(self._watcher.close)
+        self._host = Host(self.config, journal)
+        self._stack.callback(self._host.tear_down)
+        self._host.set_up()
+        self._tell_facts()
+
+    def _tell_facts(self) -> None:
+        """Find out what the host looks like now, and tell those who must know."""
+        names = {link.interface for link in self.config.links}
+        found = {name: self._netlink.interface(name) for name in names}
+        interfaces = {name: interface for name, interface in found.items() if interface is not None}
+        self._host.update(interfaces.values())
+        facts = HostFacts({name: _facts(interface) for name, interface in interfaces.items()}, self._local())
+        self._connection.send(facts)
+
+    def _local(self) -> tuple[Network, ...]:
+        addresses = sorted(self._netlink.local_addresses(), key=lambda address: (address.version, int(address)))
+        return (*(ipaddress.ip_network(address) for address in addresses), *self.config.networks)
+
+    def _on_netlink(self) -> None:
+        if self._watcher.events():
+            self._tell_facts()
+
+    def _undo(self, journal: Journal) -> None:
+        for line in journal.undo():
+            log.info("undone: %s", line)
+        for line in journal.failures:
+            log.error("not undone: %s", line)
+
+    # --- signals and clients --------------------------------------------------------------------------------
+
+    def _on_signal(self) -> None:
+        for number in self._signals.take():
+            if number == signal.SIGHUP:
+                self._reload()
+            else:
+                log.info("ending on %s", signal.Signals(number).name)
+                self._running = False
+
+    def _reload(self) -> None:
+        """Take the configuration file anew; when it is wrong, everything stays as it is."""
+        self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            config = self._keep_fixed(load(self.config.path))
+            self._host.reload(config)
+        except (ConfigError, HostError) as error:
+            log.error("not reloaded: %s", error)  # noqa: TRY400 - a user reads one line, not a traceback
+        else:
+            self.config = config
+            self._connection.send(Reconfigure(config))
+            self._tell_facts()
+            log.info("reloaded: %d peers over %d links", len(config.peers), len(config.links))
+        self._notifier.notify("READY=1")
+
+    def _keep_fixed(self, new: Config) -> Config:
+        """Give the new configuration with the old values where only a restart can change them."""
+        for key in NEEDS_RESTART:
+            if getattr(new, key) != getattr(self.config, key):
+                log.warning("%s: [alagg] %s has changed; that takes effect after a restart", new.path, key)
+        return dataclasses.replace(new, **{key: getattr(self.config, key) for key in NEEDS_RESTART})
+
+    def _on_client(self) -> None:
+        self._control.serve(self._answer)
+
+    def _answer(self, request: str) -> dict[str, object]:
+        if request != "status":
+            return {"error": f"unknown request {request!r}; allowed: status"}
+        snapshot = self._ask(self._connection, SnapshotRequest())
+        assert isinstance(snapshot, dict)
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self.started, 3),
+            "engine": "plain",
+            **snapshot,
+        }
+
+
+class _Signals:
+    """Turns signals into a readable descriptor."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        """Catch SIGTERM, SIGINT and SIGHUP until the stack unwinds."""
+        self._socket, writer = socket.socketpair()
+        self._socket.setblocking(False)
+        writer.setblocking(False)
+        stack.callback(self._socket.close)
+        stack.callback(writer.close)
+        stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writer.fileno()))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            stack.callback(signal.signal, number, signal.signal(number, lambda *_: None))
+
+    def fileno(self) -> int:
+        """Give the descriptor that becomes readable when a signal came."""
+        return self._socket.fileno()
+
+    def take(self) -> list[int]:
+        """Give the numbers of the signals that came."""
+        try:
+            return list(self._socket.recv(64))
+        except BlockingIOError:
+            return []
+
+
+def _child(config: Config, ours: Connection, theirs: Connection, pcap: Path | None) -> None:
+    """Be the forked process. Our own end of the pipe is closed, so the supervisor's death reads as its end."""
+    signal.set_wakeup_fd(-1)
+    ours.close()
+    worker_process(config, theirs, pcap)
+
+
+def _facts(interface: Interface) -> InterfaceFacts:
+    reason = "" if interface.carrier else "no carrier"
+    return InterfaceFacts(interface.index, interface.mtu, reason if interface.up else "the interface is down")

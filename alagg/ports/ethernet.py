@@ -1,0 +1,162 @@
+"""Ethernet port: one link over an AF_PACKET raw socket (packet(7)).
+
+The kernel passes on only frames of our EtherType, from the configured MAC address, to our own. No call ever
+waits: what a full link does not take is the caller's to count.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import socket
+import struct
+from typing import TYPE_CHECKING, Final
+
+from alagg.ports.base import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ETHERNET_HEADER: Final = 14
+"""Bytes of the Ethernet header before the Alagg header."""
+RECEIVE_BUFFER: Final = 8 << 20
+"""Bytes of the socket's receive buffer: it bridges the time in which the loop is busy elsewhere."""
+
+_SOL_PACKET: Final = 263
+_PACKET_STATISTICS: Final = 6
+_PACKET_IGNORE_OUTGOING: Final = 23
+_SO_ATTACH_FILTER: Final = 26
+_SO_RCVBUFFORCE: Final = 33
+_SIOCGIFMTU: Final = 0x8921
+_SIOCGIFHWADDR: Final = 0x8927
+
+# Classic BPF (linux/filter.h): opcode, jump if true, jump if false, operand.
+_LOAD_WORD, _LOAD_HALF, _JUMP_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
+_ANCILLARY = 0xFFFFF000  # SKF_AD_OFF: facts about the frame instead of its bytes
+_PACKET_TYPE, _VLAN_TAG_PRESENT = _ANCILLARY + 4, _ANCILLARY + 48
+
+
+class EthernetPort:
+    """One link's way to the wire: a local interface and the peer's MAC address."""
+
+    offset = ETHERNET_HEADER
+
+    def __init__(self, interface: str, mac: bytes, ethertype: int) -> None:
+        """Open the link.
+
+        Args:
+            interface: the local interface; a VLAN, bridge or bond device will do as well.
+            mac: the peer's address, 6 bytes.
+            ethertype: the frames' EtherType.
+
+        Raises:
+            OSError: the interface is missing or down, or rights are missing.
+        """
+        self.interface = interface
+        self.rx_dropped = 0
+        """Frames that the kernel dropped because we were too slow; brought up to date by `counters`."""
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+        try:
+            self.mtu = _mtu(self._socket, interface)
+            self._prefix = mac + _own_mac(self._socket, interface) + ethertype.to_bytes(2, "big")
+            # Nothing is received before bind, so no frame slips past the filter.
+            _attach_filter(self._socket, mac, ethertype)
+            self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+            self._socket.bind((interface, ethertype))
+        except BaseException:
+            self._socket.close()
+            raise
+
+    @property
+    def prefix(self) -> bytes:
+        """The Ethernet header of every frame sent, 14 bytes."""
+        return self._prefix
+
+    def fileno(self) -> int:
+        """Give the descriptor that becomes readable when frames wait."""
+        return self._socket.fileno()
+
+    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
+        """Send frames without waiting; give how many the link took.
+
+        Raises:
+            OSError: the interface is down or gone (ENETDOWN, ENXIO), or its MTU has shrunk (EMSGSIZE).
+        """
+        sendmsg, prefix = self._socket.sendmsg, self._prefix
+        count = 0
+        try:
+            for header, payload in zip(headers, payloads, strict=True):
+                sendmsg((prefix, header, payload))
+                count += 1
+        except OSError as error:
+            # EAGAIN: the socket's send buffer waits in the interface's queue; ENOBUFS: that queue dropped it.
+            if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
+                raise
+        return count
+
+    def receive(self) -> list[bytes]:
+        """Give the frames that wait, at most `BATCH`, Ethernet header included.
+
+        Raises:
+            OSError: the interface went down (ENETDOWN).
+        """
+        recv, size = self._socket.recv, self.mtu + ETHERNET_HEADER
+        frames: list[bytes] = []
+        try:
+            for _ in range(BATCH):
+                frames.append(recv(size))  # noqa: PERF401 - the frames before an exception count
+        except BlockingIOError:
+            pass
+        except OSError:
+            if not frames:
+                raise
+        return frames
+
+    def counters(self) -> dict[str, int]:
+        """Give what the kernel has counted for this socket."""
+        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        self.rx_dropped += struct.unpack("=II", statistics)[1]  # the kernel starts anew at each call
+        return {"rx_dropped": self.rx_dropped}
+
+    def close(self) -> None:
+        """Give the descriptor back. More calls do nothing."""
+        self._socket.close()
+
+
+def _mtu(sock: socket.socket, interface: str) -> int:
+    answer = fcntl.ioctl(sock, _SIOCGIFMTU, struct.pack("16si20x", interface.encode(), 0))
+    return int(struct.unpack_from("=i", answer, 16)[0])
+
+
+def _own_mac(sock: socket.socket, interface: str) -> bytes:
+    return fcntl.ioctl(sock, _SIOCGIFHWADDR, struct.pack("16s24x", interface.encode()))[18:24]
+
+
+def _filter(mac: bytes, ethertype: int) -> bytes:
+    """Give a program that keeps our EtherType, from `mac`, to our own address, without a VLAN tag.
+
+    The kernel strips a VLAN device's tag before we look; a tag that is left belongs to another network.
+    """
+    checks = (
+        (_LOAD_HALF, 12, ethertype),
+        (_LOAD_WORD, 6, int.from_bytes(mac[:4], "big")),
+        (_LOAD_HALF, 10, int.from_bytes(mac[4:], "big")),
+        (_LOAD_WORD, _PACKET_TYPE, 0),  # PACKET_HOST
+        (_LOAD_WORD, _VLAN_TAG_PRESENT, 0),
+    )
+    program = b""
+    for number, (load, place, value) in enumerate(checks):
+        to_drop = 2 * (len(checks) - number) - 1
+        program += struct.pack("=HBBI", load, 0, 0, place)
+        program += struct.pack("=HBBI", _JUMP_EQUAL, 0, to_drop, value)
+    return program + struct.pack("=HBBI", _RETURN, 0, 0, 0xFFFFFFFF) + struct.pack("=HBBI", _RETURN, 0, 0, 0)
+
+
+def _attach_filter(sock: socket.socket, mac: bytes, ethertype: int) -> None:
+    program = _filter(mac, ethertype)
+    buffer = ctypes.create_string_buffer(program, len(program))
+    sock.setsockopt(
+        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))
+    )

@@ -1,0 +1,322 @@
+"""Worker: the loop of the data plane. Poll, read a batch, engine, write; it waits for nobody.
+
+A worker is a process of its own. It shares nothing with the supervisor (`alagg.node`) but a connection, over which
+come what the supervisor knows of the host (`HostFacts`), new configurations, and requests for a snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import time
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from alagg.control.snapshot import snapshot
+from alagg.engine.endpoint import Endpoint
+from alagg.engine.header import SIZE
+from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
+from alagg.messages import Failed, HostFacts, Ready, Reconfigure, SnapshotRequest
+from alagg.ports.ethernet import EthernetPort
+from alagg.ports.nfqueue import NfqueueCapture
+from alagg.ports.pcap import Pcap, PcapFile
+from alagg.ports.rawip import RawInjector
+from alagg.ports.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from alagg.config import Config, LinkConfig
+    from alagg.engine.events import Event
+    from alagg.engine.link import Link
+    from alagg.ports.base import Capture, Injector, Port
+
+RETRY: Final = 0.1
+"""Seconds between two attempts to open a port that should be open."""
+
+log = logging.getLogger(__name__)
+
+
+class PortSlot:
+    """A link's port, which comes and goes with its interface."""
+
+    def __init__(self, link: Link, config: LinkConfig) -> None:
+        """Start closed."""
+        self.link = link
+        self.config = config
+        self.port: Port | None = None
+        self.index = 0
+        """The interface's index when the port was opened: another one means another interface."""
+        self.retry_time = 0.0
+
+
+class Worker:
+    """Joins the engine with its edges in one loop."""
+
+    def __init__(
+        self,
+        config: Config,
+        epoch: int,
+        capture: Capture,
+        injector: Injector,
+        open_port: Callable[[Config, LinkConfig], Port],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Set up the engine; ports open when `take_facts` says that their interfaces are there."""
+        self.config = config
+        self.capture = capture
+        self.injector = injector
+        self.clock = clock
+        self.running = True
+        self.slots: dict[Link, PortSlot] = {}
+        now = clock()
+        self._facts = HostFacts({}, ())
+        self._open_port = open_port
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[float], None]] = {}
+        node = NodeSettings(epoch, window=config.window, probe_interval=config.probe_interval)
+        self.endpoint = Endpoint(node, peer_settings(config), (), now)
+        self._update_slots(now)
+        self.watch(capture.fileno(), self._capture)
+
+    def watch(self, descriptor: int, handler: Callable[[float], None]) -> None:
+        """Call `handler` with the time whenever the descriptor is readable."""
+        self._handlers[descriptor] = handler
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def unwatch(self, descriptor: int) -> None:
+        """Stop watching; call it before the descriptor is closed."""
+        if self._handlers.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def run(self) -> None:
+        """Work until `running` is false; then release what is held and close the edges."""
+        while self.running:
+            self.step(max(self.endpoint.deadline() - self.clock(), 0.0))
+        self.endpoint.flush(self.clock())
+        self._write(self.clock())
+        for slot in self.slots.values():
+            self._close(slot)
+        self.capture.close()
+        self.injector.close()
+        self._epoll.close()
+
+    def step(self, timeout: float) -> None:
+        """Wait for work for at most `timeout` seconds, and do one round of it."""
+        ready = self._epoll.poll(min(timeout, RETRY))
+        now = self.clock()
+        for descriptor, _ in ready:
+            handler = self._handlers.get(descriptor)
+            if handler is not None:
+                handler(now)
+        self.endpoint.handle_timer(now)
+        self._write(now)
+        self._reopen(now)
+
+    def take_facts(self, facts: HostFacts) -> None:
+        """Take what the supervisor knows of the host; open and close ports accordingly."""
+        now = self.clock()
+        if facts.local != self._facts.local:
+            self.endpoint.set_local(facts.local)
+        self._facts = facts
+        for slot in self.slots.values():
+            self._apply_facts(slot, now)
+
+    def reconfigure(self, config: Config) -> None:
+        """Take a new configuration; what stays the same keeps running."""
+        now = self.clock()
+        self.config = config
+        self.endpoint.update(peer_settings(config), now)
+        self._update_slots(now)
+        self.take_facts(self._facts)
+
+    def snapshot(self) -> dict[str, object]:
+        """Give every counter (see `alagg.control.snapshot`)."""
+        ports = {link: slot.port for link, slot in self.slots.items()}
+        return snapshot(self.endpoint, self.config, ports, self.capture, self.injector)
+
+    def _capture(self, now: float) -> None:
+        self.endpoint.send(self.capture.receive(), now)
+
+    def _receive(self, slot: PortSlot, now: float) -> None:
+        port = slot.port
+        if port is None:
+            return
+        try:
+            frames = port.receive()
+        except OSError as error:
+            self._fail(slot, error, now)
+        else:
+            self.endpoint.receive(slot.link, frames, port.offset, now)
+
+    def _write(self, now: float) -> None:
+        """Hand over everything that the engine has ready."""
+        endpoint = self.endpoint
+        for link in endpoint.queued_links():
+            self._send(self.slots[link], now)
+        endpoint.settle()
+        packets = endpoint.take_packets()
+        if packets:
+            self.injector.send(packets)
+        for event in endpoint.take_events():
+            log_event(event)
+
+    def _send(self, slot: PortSlot, now: float) -> None:
+        link, port = slot.link, slot.port
+        if port is None:
+            link.settle(0)
+            return
+        try:
+            taken = port.send(link.headers, link.payloads)
+        except OSError as error:
+            self._fail(slot, error, now)
+            link.settle(0)
+        else:
+            link.settle(taken)
+
+    def _fail(self, slot: PortSlot, error: OSError, now: float) -> None:
+        """Close a port that failed; the supervisor's facts or the next retry open it again."""
+        self._close(slot)
+        slot.retry_time = now + RETRY
+        self._tell(slot, is_open=False, reason=error.strerror or str(error), now=now)
+
+    def _reopen(self, now: float) -> None:
+        for slot in self.slots.values():
+            if slot.port is None and now >= slot.retry_time:
+                self._apply_facts(slot, now)
+
+    def _apply_facts(self, slot: PortSlot, now: float) -> None:
+        facts = self._facts.interfaces.get(slot.config.interface)
+        reason = "the interface does not exist" if facts is None else facts.reason
+        if facts is not None and slot.port is not None and slot.index != facts.index:
+            self._close(slot)
+        if facts is not None and not reason and slot.port is None:
+            reason = self._open(slot, facts.index)
+        if reason:
+            self._close(slot)
+            slot.retry_time = now + RETRY
+        self._tell(slot, is_open=not reason, reason=reason, now=now)
+
+    def _open(self, slot: PortSlot, index: int) -> str:
+        """Open a port; give the reason when it cannot be."""
+        try:
+            slot.port = self._open_port(self.config, slot.config)
+        except OSError as error:
+            return error.strerror or str(error)
+        slot.index = index
+        self.watch(slot.port.fileno(), lambda now: self._receive(slot, now))
+        return ""
+
+    def _close(self, slot: PortSlot) -> None:
+        if slot.port is not None:
+            self.unwatch(slot.port.fileno())
+            slot.port.close()
+            slot.port = None
+
+    def _tell(self, slot: PortSlot, *, is_open: bool, reason: str, now: float) -> None:
+        """Tell the engine what became of a port; the interface's MTU may have changed since it was opened."""
+        facts = self._facts.interfaces.get(slot.config.interface)
+        mtu = slot.link.mtu if facts is None else facts.mtu
+        self.endpoint.link_changed(slot.link, is_open=is_open, mtu=mtu, reason=reason, now=now)
+
+    def _update_slots(self, now: float) -> None:
+        """Match the ports with the configured links."""
+        wanted = {
+            self.endpoint.peers[peer.name].links[link.name]: link for peer in self.config.peers for link in peer.links
+        }
+        for link in [link for link, slot in self.slots.items() if slot.config != wanted.get(link)]:
+            self._close(self.slots.pop(link))
+        for link, config in wanted.items():
+            if link not in self.slots:
+                self.slots[link] = PortSlot(link, config)
+                self._tell(self.slots[link], is_open=False, reason="not opened yet", now=now)
+
+
+def peer_settings(config: Config) -> list[PeerSettings]:
+    """Translate the configuration into what the engine has to know."""
+    return [
+        PeerSettings(
+            peer.name,
+            peer.destinations,
+            tuple(LinkSettings(link.name, SIZE, link.weight) for link in peer.links),
+            peer.scheduler,
+            peer.copies,
+            peer.reorder_timeout,
+        )
+        for peer in config.peers
+    ]
+
+
+def log_event(event: Event) -> None:
+    """Write what happened to the log, one readable line."""
+    log.log(logging.WARNING if event.bad else logging.INFO, "%s", event, extra=asdict(event))
+
+
+def worker_process(config: Config, connection: Connection, pcap: Path | None) -> None:
+    """Be the worker process: open the edges, then work until the supervisor says stop, or is gone."""
+    # The supervisor ends us over the connection: a Ctrl-C in the terminal reaches both processes at once.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    epoch = int.from_bytes(os.urandom(4), "big")
+    with ExitStack() as stack:
+        try:
+            capture = NfqueueCapture(config.queue)
+            worker = Worker(config, epoch, capture, RawInjector(config.mark), _port_opener(pcap, stack))
+        except OSError as error:
+            connection.send(Failed(_why(error, config)))
+            return
+        _Supervised(worker, connection)
+        connection.send(Ready())
+        worker.run()
+
+
+def _why(error: OSError, config: Config) -> str:
+    text = error.strerror or str(error)
+    return f"cannot capture from NFQUEUE {config.queue}: {text} (is another program using it? are you root?)"
+
+
+def _port_opener(pcap: Path | None, stack: ExitStack) -> Callable[[Config, LinkConfig], Port]:
+    """Give what opens a link's port; with a directory, each link's frames go to a file there."""
+    files: dict[str, PcapFile] = {}
+
+    def open_port(config: Config, link: LinkConfig) -> Port:
+        port = EthernetPort(link.interface, link.mac, config.ethertype)
+        wrapped: Port = Trace(port, link.name) if config.log_level == "debug" else port
+        if pcap is None:
+            return wrapped
+        if link.name not in files:
+            files[link.name] = PcapFile(pcap / f"{link.name}.pcap", time.time_ns)
+            stack.callback(files[link.name].close)
+        return Pcap(wrapped, files[link.name], port.prefix)
+
+    return open_port
+
+
+class _Supervised:
+    """Serves the supervisor's messages inside the worker's loop."""
+
+    def __init__(self, worker: Worker, connection: Connection) -> None:
+        self._worker = worker
+        self._connection = connection
+        worker.watch(connection.fileno(), self._receive)
+
+    def _receive(self, now: float) -> None:  # noqa: ARG002
+        try:
+            message = self._connection.recv()
+        except (EOFError, OSError):
+            self._worker.running = False  # the supervisor ended or was killed
+            return
+        if isinstance(message, HostFacts):
+            self._worker.take_facts(message)
+        elif isinstance(message, Reconfigure):
+            self._worker.reconfigure(message.config)
+        elif isinstance(message, SnapshotRequest):
+            self._connection.send(self._worker.snapshot())
+        else:
+            self._worker.running = False
