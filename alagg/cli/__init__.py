@@ -12,6 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from alagg.cli import parser
+from alagg.cli.errors import CommandError
 from alagg.config import ConfigError
 from alagg.control.client import ControlError
 from alagg.system import HostError
@@ -52,7 +53,7 @@ def _explain(error: BaseException) -> str:
     text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(error))
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    if isinstance(error, ConfigError | ControlError | HostError):
+    if isinstance(error, ConfigError | CommandError | ControlError | HostError):
         return text
     if isinstance(error, PermissionError):
         return f"not permitted: {text}; run it as root"

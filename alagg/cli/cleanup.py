@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alagg import config
+from alagg.cli.errors import CommandError
 from alagg.cli.parser import add_config, needed_config
 from alagg.system.journal import Journal
 
@@ -20,9 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Undo, and say what was undone."""
     settings = config.load(needed_config(args))
-    undone = Journal(settings.journal).undo()
-    for line in undone:
+    journal = Journal(settings.journal)
+    lines = journal.undo()
+    for line in lines or ["nothing to undo"]:
         print(line)
-    if not undone:
-        print("nothing to undo")
+    if journal.failures:
+        raise CommandError(f"{len(journal.failures)} not undone; {journal.path} keeps all for another try")
     return 0

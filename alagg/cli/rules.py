@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
         rules.install(settings, None)
     elif args.action == "remove":
         rules.remove(settings)
-    missing = rules.missing(settings)
+    missing = set(rules.missing(settings))
     for rule in rules.wanted_rules(settings):
         print(f"{'missing  ' if rule in missing else 'installed'}  {rule}")
     return 0

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from alagg import config, node
+from alagg.cli.errors import CommandError
 from alagg.cli.parser import needed_config
 from alagg.control import logs
 
@@ -19,4 +20,7 @@ def run(args: argparse.Namespace) -> int:
     if args.debug:
         settings = dataclasses.replace(settings, log_level="debug")
     logs.set_up(settings.log_level, settings.log_format)
-    return node.run(settings, args.pcap)
+    try:
+        return node.run(settings, args.pcap)
+    except node.NodeError as error:
+        raise CommandError(str(error)) from error

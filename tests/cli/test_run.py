@@ -1,0 +1,56 @@
+"""`alagg --config FILE`: hands the configuration to the node and its end to the shell."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alagg import cli, node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from alagg.config import Config
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    """Give the root logger back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.mark.parametrize(("options", "level"), [([], "info"), (["--debug"], "debug")])
+def test_node_gets_the_configuration(
+    monkeypatch: pytest.MonkeyPatch, config_file: Path, tmp_path: Path, options: list[str], level: str
+) -> None:
+    def run(config: Config, pcap: Path | None) -> int:
+        assert config.path == config_file
+        assert config.log_level == level
+        assert pcap == tmp_path
+        assert logging.getLogger().level == getattr(logging, level.upper())
+        return 0
+
+    monkeypatch.setattr(node, "run", run)
+    assert cli.main(["--config", str(config_file), "--pcap", str(tmp_path), *options]) == 0
+
+
+def test_node_that_cannot_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config_file: Path
+) -> None:
+    def run(config: Config, pcap: Path | None) -> int:
+        raise node.NodeError("the worker has died")
+
+    monkeypatch.setattr(node, "run", run)
+    assert cli.main(["--config", str(config_file)]) == 1
+    assert capsys.readouterr().err == "alagg: the worker has died\n"
+
+
+def test_wrong_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["--config", str(tmp_path / "none.cfg")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
