@@ -104,7 +104,7 @@ class Peer:
             self.sender.scheduler = self._scheduler()
         self.settings = settings
         self._admission.set_sources(settings.destinations)
-        self.receiver.set_timeout(settings.reorder_timeout)
+        self.receiver.set_timeout(settings.reorder_timeout, now)
         self.sender.set_links(tuple(self.links[link.name] for link in settings.links))
 
     def link_changed(self, link: Link, *, is_open: bool, mtu: int, reason: str, now: float) -> None:

@@ -204,11 +204,12 @@ class Receiver:
             lane.rejoiner.expire(now)
             self._deliver(lane, now)
 
-    def set_timeout(self, timeout: float | None) -> None:
+    def set_timeout(self, timeout: float | None, now: float) -> None:
         """Wait this long for earlier packets from now on: seconds, None for automatic, 0 for not at all."""
         self._timeout = timeout
         for lane in self.lanes.values():
-            lane.reorder.fixed = timeout
+            lane.reorder.set_timeout(timeout, lane.out)
+            self._deliver(lane, now)
 
     def flush(self, now: float) -> None:
         """Release all that is held, in order: the node ends."""

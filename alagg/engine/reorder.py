@@ -121,6 +121,12 @@ class Reorder:
                 self._skip_gap(now, out)
             self._forget_released()
 
+    def set_timeout(self, timeout: float | None, out: list[Item]) -> None:
+        """Wait this long from now on; what waits is released when that is not at all."""
+        self.fixed = timeout
+        if timeout == 0:
+            self.flush(out)
+
     def flush(self, out: list[Item]) -> None:
         """Release all that is held, in order, and wait for no number any more: what comes next is next."""
         while self.held:
@@ -133,27 +139,28 @@ class Reorder:
         return self._next
 
     def _hold(self, item: Item, ahead: int, now: float, out: list[Item]) -> None:
-        if ahead >= SLOTS or self._bytes + len(item[3]) > MAX_BYTES:
-            self.overflows += 1
+        if ahead >= SLOTS:
             self._make_room(item, now, out)
-            if item[0] == self._next:
-                self.push(item, now, out)
-                return
+            self.push(item, now, out)
+            return
         if not self.held:
             self._gap_since = now
         self._slots[item[0] % SLOTS] = item
         self.held += 1
         self._bytes += len(item[3])
         self._arrivals.append((now, item[0]))
+        if self._bytes > MAX_BYTES:
+            self.overflows += 1
+            while self._bytes > MAX_BYTES:
+                self._skip_gap(now, out)
 
     def _make_room(self, item: Item, now: float, out: list[Item]) -> None:
-        """Release in order until `item` fits; an empty buffer waits for nothing before `item`."""
-        while self.held and (
-            distance(item[0], self._expected()) >= SLOTS or self._bytes + len(item[3]) > MAX_BYTES
-        ):
+        """Release in order until the buffer spans `item`; an empty buffer waits for nothing before `item`."""
+        self.overflows += 1
+        while self.held and distance(item[0], self._expected()) >= SLOTS:
             self._skip_gap(now, out)
         if not self.held:
-            self.given_up += max(distance(item[0], self._expected()), 0)
+            self.given_up += distance(item[0], self._expected())
             self._next = item[0]
 
     def _skip_gap(self, now: float, out: list[Item]) -> None:

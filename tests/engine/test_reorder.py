@@ -1,0 +1,287 @@
+"""Reorder: in order, nothing dropped, nothing held past its deadline."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alagg.engine.reorder import (
+    INITIAL_TIMEOUT,
+    MAX_BYTES,
+    MAX_TIMEOUT,
+    MIN_TIMEOUT,
+    SLOTS,
+    Item,
+    Lateness,
+    Reorder,
+)
+from alagg.engine.sequence import MASK, distance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TIMEOUT = 0.125
+"""Seconds; all times here are sums of powers of two, so that they compare exactly."""
+
+
+def item(sequence: int, size: int = 0) -> Item:
+    return (sequence & MASK, 0, 0, bytes(size), 1)
+
+
+class Script:
+    """A buffer with what it has released so far: the tests read as push, expect."""
+
+    def __init__(self, first: int = 0, timeout: float | None = TIMEOUT) -> None:
+        self.reorder = Reorder(timeout)
+        self.released: list[Item] = []
+        self.push(first)
+        assert self.out() == [first]
+
+    def push(self, *sequences: int, now: float = 0.0, size: int = 0) -> None:
+        for sequence in sequences:
+            self.reorder.push(item(sequence, size), now, self.released)
+
+    def out(self) -> list[int]:
+        """Give the sequences that were released since the last look."""
+        sequences = [entry[0] for entry in self.released]
+        self.released.clear()
+        return sequences
+
+
+def test_packets_in_order_never_wait() -> None:
+    script = Script()
+    for sequence in range(1, 1000):
+        script.push(sequence)
+        assert script.out() == [sequence]
+    assert script.reorder.deadline() is None
+
+
+def test_gap_holds_and_its_filling_releases() -> None:
+    script = Script()
+    script.push(2, 3, 5)
+    assert script.out() == []
+    assert script.reorder.held == 3
+    script.push(1)
+    assert script.out() == [1, 2, 3]
+    script.push(4)
+    assert script.out() == [4, 5]
+    assert (script.reorder.held, script.reorder.deadline()) == (0, None)
+    assert (script.reorder.given_up, script.reorder.late) == (0, 0)
+
+
+def test_deadline_is_that_of_the_packet_that_came_first() -> None:
+    script = Script()
+    script.push(5, now=1.0)
+    script.push(2, now=1.05)
+    assert script.reorder.deadline() == 1.0 + TIMEOUT
+    script.reorder.expire(1.0 + TIMEOUT - 0.001, script.released)
+    assert script.out() == []
+    script.reorder.expire(1.0 + TIMEOUT, script.released)
+    assert script.out() == [2, 5]
+    assert script.reorder.given_up == 3
+
+
+def test_deadline_moves_on_when_the_first_packet_was_released() -> None:
+    script = Script()
+    script.push(2, now=1.0)
+    script.push(4, now=1.05)
+    script.push(1, now=1.06)
+    assert script.out() == [1, 2]
+    assert script.reorder.deadline() == pytest.approx(1.05 + TIMEOUT)
+
+
+def test_late_packet_is_delivered_and_counted() -> None:
+    script = Script()
+    script.push(2)
+    script.reorder.expire(TIMEOUT, script.released)
+    script.push(1, now=TIMEOUT)
+    script.push(3, now=TIMEOUT)
+    assert script.out() == [2, 1, 3]
+    assert script.reorder.late == 1
+
+
+def test_passed_by_all_gives_up_without_a_timer() -> None:
+    script = Script()
+    script.push(2, 4, 6)
+    script.reorder.passed_by_all(3, 0.0, script.released)
+    assert script.out() == [2, 4]
+    assert script.reorder.held == 1
+    script.reorder.passed_by_all(6, 0.0, script.released)
+    assert script.out() == [6]
+    assert script.reorder.given_up == 3
+
+
+def test_passed_by_all_behind_the_expected_number_does_nothing() -> None:
+    script = Script(first=10)
+    script.push(12)
+    script.reorder.passed_by_all(10, 0.0, script.released)
+    assert script.out() == []
+
+
+def test_wrap_is_nothing_special() -> None:
+    script = Script(first=MASK - 1)
+    script.push(1, 0)
+    assert script.out() == []
+    script.push(MASK)
+    assert script.out() == [MASK, 0, 1]
+
+
+def test_flush_releases_in_order_across_the_wrap_and_starts_anew() -> None:
+    script = Script(first=MASK - 3)
+    script.push(1, MASK, 3, MASK - 1)
+    script.reorder.flush(script.released)
+    assert script.out() == [MASK - 1, MASK, 1, 3]
+    assert (script.reorder.held, script.reorder.deadline()) == (0, None)
+    script.push(1_000_000)
+    assert script.out() == [1_000_000]
+
+
+def test_switched_off_nothing_waits() -> None:
+    script = Script(timeout=0.0)
+    script.push(3, 1, 2, 4)
+    assert script.out() == [3, 1, 2, 4]
+    assert script.reorder.late == 2
+
+
+def test_switching_off_releases_what_waits() -> None:
+    script = Script()
+    script.push(2, 4)
+    script.reorder.set_timeout(0.0, script.released)
+    assert script.out() == [2, 4]
+    script.push(5, 3)
+    assert script.out() == [5, 3]
+    assert script.reorder.held == 0
+
+
+def test_buffer_as_long_as_it_is_holds() -> None:
+    script = Script()
+    script.push(SLOTS)
+    assert script.out() == []
+    assert script.reorder.overflows == 0
+
+
+def test_jump_beyond_the_buffer_releases_what_waits_first() -> None:
+    script = Script()
+    script.push(2, 5)
+    script.push(SLOTS + 1)
+    assert script.out() == [2]
+    script.push(1_000_000)
+    assert script.out() == [5, SLOTS + 1, 1_000_000]
+    assert (script.reorder.overflows, script.reorder.held) == (2, 0)
+    assert script.reorder.given_up == 1_000_000 - 4
+
+
+def test_bytes_are_bounded_and_the_lowest_numbers_go_first() -> None:
+    script = Script()
+    size = MAX_BYTES // 16
+    script.push(*range(10, 26), size=size)
+    assert script.out() == []
+    script.push(5, size=size)
+    assert script.out() == [5]
+    script.push(26, size=size)
+    assert script.out() == [*range(10, 27)]
+    assert script.reorder.overflows == 2
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[int, list[tuple[int, float]]]:
+    """Give a first number and arrivals (offset from it, pause before): shuffled, with losses, sometimes far apart."""
+    first = draw(st.sampled_from([0, MASK - 20, MASK - 2 * SLOTS]))
+    offsets = draw(st.lists(st.integers(1, 60) | st.integers(1, 3 * SLOTS), unique=True, max_size=60))
+    pauses = st.sampled_from([0.0, TIMEOUT / 8, TIMEOUT])
+    return first, [(offset, draw(pauses)) for offset in offsets]
+
+
+@given(deliveries())
+def test_order_completeness_and_deadline(delivery: tuple[int, list[tuple[int, float]]]) -> None:
+    """Everything comes out once, sorted except what is late, and never later than its deadline."""
+    first, arrivals = delivery
+    script, now = Script(first), 0.0
+    came: dict[int, float] = {}
+    in_order: list[int] = []
+    for offset, pause in arrivals:
+        now += pause
+        script.reorder.expire(now, script.released)
+        released = script.out()
+        in_order += released
+        late = script.reorder.late
+        came[first + offset & MASK] = now
+        script.push(first + offset, now=now)
+        fresh = script.out()
+        if script.reorder.late == late:
+            in_order += fresh
+        else:
+            assert fresh == [first + offset & MASK]
+        came = {sequence: since for sequence, since in came.items() if sequence not in {*released, *fresh}}
+        assert all(now - since < TIMEOUT for since in came.values())
+        assert script.reorder.held == len(came)
+    script.reorder.flush(script.released)
+    in_order += script.out()
+    assert is_rising(in_order)
+    assert len(in_order) + script.reorder.late == len(arrivals)
+
+
+def is_rising(sequences: Iterable[int]) -> bool:
+    return all(distance(after, before) > 0 for before, after in itertools.pairwise(sequences))
+
+
+@given(st.permutations(range(1, 30)), st.integers(0, MASK))
+def test_any_order_without_losses_comes_out_sorted(order: list[int], first: int) -> None:
+    script = Script(first)
+    script.push(*(first + offset for offset in order))
+    assert script.out() == [first + offset & MASK for offset in range(1, 30)]
+    assert (script.reorder.held, script.reorder.late, script.reorder.given_up) == (0, 0, 0)
+
+
+def test_memory_stays_bounded_while_one_packet_waits_and_others_pass() -> None:
+    """Packets held and released before the one that came first leave nothing behind but bounded bookkeeping."""
+    script = Script()
+    script.push(SLOTS)
+    for sequence in range(1, SLOTS - 1, 2):
+        script.push(sequence + 1, sequence)
+    assert script.reorder.held == 1
+    assert len(script.reorder._arrivals) <= SLOTS
+    script.push(SLOTS - 1)
+    assert (script.reorder.held, len(script.reorder._arrivals)) == (0, 0)
+
+
+def test_lateness_starts_careful_and_follows_what_is_measured() -> None:
+    lateness = Lateness()
+    assert lateness.timeout == INITIAL_TIMEOUT
+    lateness.sample(0.02)
+    assert lateness.timeout == pytest.approx(0.02 + 4 * 0.01)
+    for _ in range(200):
+        lateness.sample(0.02)
+    assert lateness.timeout == pytest.approx(0.02, rel=0.01)
+    for _ in range(200):
+        lateness.sample(0.0)
+    assert lateness.timeout == MIN_TIMEOUT
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1))
+def test_lateness_stays_within_its_bounds(samples: list[float]) -> None:
+    lateness = Lateness()
+    for sample in samples:
+        lateness.sample(sample)
+        assert MIN_TIMEOUT <= lateness.timeout <= MAX_TIMEOUT
+
+
+def test_automatic_timeout_grows_with_packets_that_were_later_than_it() -> None:
+    script = Script(timeout=None)
+    before = script.reorder.timeout
+    script.push(2)
+    script.reorder.expire(before, script.released)
+    script.push(1, now=before)
+    assert script.reorder.timeout > before
+
+
+def test_filled_gaps_measure_the_lateness() -> None:
+    script = Script(timeout=None)
+    for sequence in range(1, 200, 2):
+        script.push(sequence + 1, now=sequence)
+        script.push(sequence, now=sequence + 0.03)
+    assert script.reorder.lateness.mean == pytest.approx(0.03)
