@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 from itertools import count
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 from scapy.utils import rdpcap
 
+from alagg.ports.faults import Faults
 from alagg.ports.memory import pair
 from alagg.ports.pcap import Pcap, PcapFile
+from alagg.ports.trace import Trace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,3 +121,21 @@ def test_known_tools_read_it(tmp_path: Path, command: tuple[str, ...]) -> None:
     run = subprocess.run([*command, str(file.path)], check=True, capture_output=True, text=True, timeout=60)
     assert "1700000000.123456789" in run.stdout
     assert "88b5" in run.stdout
+
+
+def test_wrappers_stack(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "alagg")
+    one, other = pair(prefixes=(A_TO_B, B_TO_A))
+    file = capture(tmp_path / "a.pcap")
+    # What the node believes it sent is in the log; what left it, after the faults, is in the file.
+    port = Trace(Faults(Pcap(one, file, A_TO_B), Random(7), loss=0.5), "fibre")
+    assert send(port, *[b"frame"] * 100) == 100
+    arrived = [frame for batch in iter(other.receive, []) for frame in batch]
+    file.close()
+    assert len(caplog.messages) == 100
+    assert 20 < len(arrived) < 80
+    assert frames_of(file.path) == arrived
+    assert (port.mtu, port.offset, port.fileno()) == (1500, 14, one.fileno())
+    port.close()
+    assert one.fileno() == -1
+    other.close()
