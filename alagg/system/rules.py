@@ -70,7 +70,7 @@ def wanted_rules(config: Config) -> list[Rule]:
     rules = [_capture(config, chain, network) for chain in config.chains for network in destinations]
     if config.manage_host and "FORWARD" in config.chains:
         families = sorted({network.version for network in destinations})
-        rules += [_clamp(config, cast("Family", family)) for family in families]
+        rules += [_clamp(config, family) for family in families]
     return rules
 
 
@@ -149,7 +149,7 @@ def _covers(outer: str, inner: str) -> bool:
 
 def _capture(config: Config, chain: str, network: Network) -> Rule:
     return Rule(
-        family=cast("Family", network.version),
+        family=network.version,
         table="filter",
         chain=chain,
         comment=_comment(config),

@@ -11,7 +11,7 @@ import fcntl
 import multiprocessing
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -65,7 +65,8 @@ def read(rules: Sequence[Rule]) -> list[Seen]:
         HostError: the kernel or its libraries refuse.
     """
     families = _families(rules)
-    return [seen for batch in _each(families, _read, [(_of(family, rules),) for family in families]) for seen in batch]
+    batches = _each(families, _read, [(_of(family, rules),) for family in families])
+    return [seen for batch in batches for seen in batch]
 
 
 def nftables_queues() -> bool:
@@ -135,7 +136,7 @@ def _serve(results: Any, work: Callable[..., Any], family: Family, arguments: tu
 def _library() -> Any:
     try:
         import iptc  # noqa: PLC0415 - only in the child
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it raises several kinds, plain Exception among them
         raise HostError(f"python-iptables does not find its libraries; install iptables ({error})") from None
     return iptc
 
@@ -266,10 +267,9 @@ def _read_chain(family: Family, name: str, chain: str) -> Iterator[Seen]:
     whole = _library().Chain(table, chain)
     entry = table.first_rule(chain)
     while entry:
-        try:
+        # A rule with an extension that libxtables does not know is none of ours.
+        with suppress(Exception):
             yield _see(family, name, chain, table.create_rule(entry, whole))
-        except Exception:  # noqa: BLE001, S110 - a rule with an unknown extension is none of ours
-            pass
         entry = table.next_rule(entry)
 
 

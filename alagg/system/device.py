@@ -1,0 +1,154 @@
+"""The node's own device: it carries the routes to the peers' destinations, whichever link's interface is gone.
+
+It is a TUN device that lives as long as its descriptor is open, so it vanishes with the node, and its addresses
+and routes with it: nothing of it needs a journal. Packets are caught on their way to it (`alagg.system.rules`);
+those that are not, while nobody listens to the queue, wait in its queue of 500 packets and are then dropped.
+
+Found out by experiment, kept in tests/system/test_device.py: with the source addresses on the device as well,
+local sockets go on when a link's interface is switched off, deleted and made again, or loses its address; and
+what peers send to these addresses is still ours.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from alagg.system import HostError, netlink, sysctl
+
+if TYPE_CHECKING:
+    from alagg.system.netlink import Address, Route
+
+_TUNSETIFF: Final = 0x400454CA
+_IFF_TUN: Final = 0x0001
+_IFF_NO_PI: Final = 0x1000
+_IFF_TUN_EXCL: Final = 0x8000
+"""Refuse an interface that is there already, such as a persistent one of another program."""
+_PATIENCE: Final = 2.0
+"""Seconds in which a killed node's last child must have given the device up."""
+
+_QUIET: Final = {
+    "disable_ipv6": "0",
+    "addr_gen_mode": "1",  # no link-local address, so no router solicitations and no listener reports
+    "accept_ra": "0",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the device is to look like."""
+
+    mtu: int
+    addresses: tuple[Address, ...]
+    routes: tuple[Route, ...]
+
+
+class Device:
+    """An open device.
+
+    Args:
+        name: of the interface, which must not exist yet.
+
+    Raises:
+        HostError: it cannot be made.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._layout = Layout(mtu=0, addresses=(), routes=())
+        self._descriptor = _open(name)
+        found = netlink.interface(name)
+        assert found is not None
+        self.index: int = found.index
+        for setting, value in _QUIET.items():
+            # Where it cannot be set (no IPv6, /proc read-only) the device still does what it is for.
+            sysctl.write(f"net/ipv6/conf/{name}/{setting}", value)
+
+    @property
+    def layout(self) -> Layout:
+        """What the device looks like now."""
+        return self._layout
+
+    def fileno(self) -> int:
+        """Give the descriptor: packets written to it reach the host's IP stack through the device."""
+        return self._descriptor
+
+    def apply(self, wanted: Layout) -> None:
+        """Make the device look as wanted. New routes are there before old ones go, so traffic keeps flowing.
+
+        Raises:
+            HostError: the kernel refused something; what was done so far stays, and another call goes on from there.
+        """
+        before, self._layout = self._layout, _union(self._layout, wanted)
+        if wanted.mtu != before.mtu:
+            netlink.set_link(self.index, mtu=wanted.mtu, state="up")
+        for address in wanted.addresses:
+            if address not in before.addresses:
+                netlink.add_address(self.index, address)
+        self._set_routes(before.routes, wanted.routes)
+        for address in before.addresses:
+            if address not in wanted.addresses:
+                netlink.delete_address(self.index, address)
+        self._layout = wanted
+
+    def close(self) -> None:
+        """Delete the device with all that it carries. More calls do nothing."""
+        if self._descriptor < 0:
+            return
+        # Explicitly, since a child that was forked in the meantime may hold the descriptor, too.
+        netlink.delete_link(self.index)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _set_routes(self, before: tuple[Route, ...], wanted: tuple[Route, ...]) -> None:
+        old = {route.destination: route for route in before}
+        for route in wanted:
+            if route.destination not in old:
+                netlink.add_route(self.index, route)
+            elif route != old[route.destination]:
+                netlink.replace_route(self.index, route)
+        new = {route.destination for route in wanted}
+        for route in before:
+            if route.destination not in new:
+                netlink.delete_route(self.index, route)
+
+
+def _union(before: Layout, wanted: Layout) -> Layout:
+    """Give all that may be there while one layout takes over from the other."""
+    addresses = tuple(dict.fromkeys(before.addresses + wanted.addresses))
+    routes = {route.destination: route for route in wanted.routes + before.routes}
+    return Layout(mtu=0, addresses=addresses, routes=tuple(routes.values()))
+
+
+def _open(name: str) -> int:
+    try:
+        descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise HostError(f"/dev/net/tun: {error.strerror}; load the module tun, or set manage_host = no") from None
+    try:
+        _attach(descriptor, name)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _attach(descriptor: int, name: str) -> None:
+    request = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.ioctl(descriptor, _TUNSETIFF, request)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise HostError(f"device {name}: cannot be made: {error.strerror}") from None
+            if time.monotonic() > deadline:
+                raise HostError(f"device {name}: exists already; choose another name with device = …") from None
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,99 @@
+"""Asks the peer on each link for an answer: one probe frame over a port of its own, beside a running node."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from google_crc32c import value as crc32c
+
+from alagg.engine import header
+from alagg.ports.ethernet import EthernetPort
+
+if TYPE_CHECKING:
+    from alagg.config import Config
+
+TIMEOUT: Final = 0.5
+"""Seconds to wait for all answers together."""
+
+
+@dataclass
+class Answer:
+    """What one link's probe brought."""
+
+    rtt: float | None = None
+    """Seconds from probe to answer; None for no answer."""
+    error: str = ""
+    """Why no probe could be sent; empty when it was."""
+
+
+class _Probe:
+    """One link's probe, from its sending to its answer."""
+
+    def __init__(self, port: EthernetPort, epoch: int) -> None:
+        self.port = port
+        self._cookie = secrets.token_bytes(header.COOKIE_SIZE)
+        head = header.encode(header.PROBE, epoch, 0, 0, 0, 0, 0, 0, len(self._cookie), crc32c(self._cookie))
+        self._sent = time.monotonic()
+        port.send((head,), (self._cookie,))
+
+    def receive(self) -> float | None:
+        """Look through one batch of frames, a running node's among them; give the round-trip time of the answer."""
+        for frame in self.port.receive():
+            try:
+                values = header.decode(frame, self.port.offset)
+            except header.MalformedFrameError:
+                continue
+            if values[0] == header.PROBE_REPLY and values[-1] == self._cookie:
+                return time.monotonic() - self._sent
+        return None
+
+
+def probe(config: Config, timeout: float = TIMEOUT) -> list[Answer]:
+    """Probe all links at the same time; give what came, in the order of the configuration's links.
+
+    Args:
+        timeout: seconds to wait for all answers together.
+    """
+    answers = [Answer() for _ in config.links]
+    waiting: dict[int, tuple[Answer, _Probe]] = {}
+    poll = select.poll()
+    try:
+        _send(config, answers, waiting)
+        for descriptor in waiting:
+            poll.register(descriptor, select.POLLIN)
+        _receive(poll, waiting, timeout)
+    finally:
+        for _, one in waiting.values():
+            one.port.close()
+    return answers
+
+
+def _send(config: Config, answers: list[Answer], waiting: dict[int, tuple[Answer, _Probe]]) -> None:
+    # The receivers know no such epoch, and need not: a probe asks for an answer and moves no other state.
+    epoch = secrets.randbits(32)
+    for link, answer in zip(config.links, answers, strict=True):
+        try:
+            port = EthernetPort(link.interface, link.mac, config.ethertype)
+            waiting[port.fileno()] = answer, _Probe(port, epoch)
+        except OSError as error:
+            answer.error = os.strerror(error.errno or 0)
+
+
+def _receive(poll: select.poll, waiting: dict[int, tuple[Answer, _Probe]], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    open_ones = len(waiting)
+    while open_ones and (left := deadline - time.monotonic()) > 0:
+        for descriptor, _ in poll.poll(left * 1000):
+            answer, one = waiting[descriptor]
+            try:
+                answer.rtt = one.receive()
+            except OSError as error:
+                answer.error = os.strerror(error.errno or 0)
+            if answer.rtt is not None or answer.error:
+                poll.unregister(descriptor)
+                open_ones -= 1
