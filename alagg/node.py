@@ -50,7 +50,7 @@ NEEDS_RESTART: Final = (
 log = logging.getLogger(__name__)
 
 
-class NodeError(Exception):
+class NodeError(HostError):
     """The node cannot go on; the text is one line for the user."""
 
 

@@ -47,18 +47,18 @@ class Monitor:
         self._proofs = PROOFS - 1
         self._replies = 0
 
+    def settled(self, now: float) -> bool:
+        """Tell whether the state means something: a link that has just opened had no time to be answered."""
+        return self.state != SILENT or now - self._last_answer > self._patience
+
     def probe(self, now: float) -> None:
         """Send the next probe when it is due, and see what the missing answers mean."""
         if now < self.next_time:
             return
         self.next_time = max(self.next_time + self._interval, now)
         self._replies = 0
-        self._number = (self._number + 1) & 0xFFFF_FFFF
-        cookie = _COOKIE.pack(self._epoch, self._number)
-        while len(self._sent) > MISSES:
-            del self._sent[next(iter(self._sent))]
-        self._sent[cookie] = now
-        self.link.append(PROBE, self._epoch, self._lane, cookie, crc32c(cookie))
+        if self.link.open:
+            self._ask(now)
         self._judge(now)
 
     def answer(self, cookie: bytes) -> None:
@@ -81,6 +81,14 @@ class Monitor:
             self._proofs += 1
         self._judge(now)
 
+    def _ask(self, now: float) -> None:
+        self._number = (self._number + 1) & 0xFFFF_FFFF
+        cookie = _COOKIE.pack(self._epoch, self._number)
+        while len(self._sent) > MISSES:
+            del self._sent[next(iter(self._sent))]
+        self._sent[cookie] = now
+        self.link.append(PROBE, self._epoch, self._lane, cookie, crc32c(cookie))
+
     def _measure(self, rtt: float) -> None:
         if self.rtt is None:
             self.rtt, self.rtt_deviation = rtt, rtt / 2
@@ -91,9 +99,14 @@ class Monitor:
     def _judge(self, now: float) -> None:
         if not self.link.open:
             self.state, self._proofs = DOWN, 0
-        elif now - self._last_answer > (MISSES + 0.5) * self._interval + (self.rtt or 0.0):
+        elif now - self._last_answer > self._patience:
             self.state, self._proofs = SILENT, 0
         elif self._proofs >= PROOFS:
             self.state = UP
         elif self.state == DOWN:
-            self.state = SILENT
+            self.state, self._last_answer = SILENT, now
+
+    @property
+    def _patience(self) -> float:
+        """Seconds without an answer after which the link is silent."""
+        return (MISSES + 0.5) * self._interval + (self.rtt or 0.0)

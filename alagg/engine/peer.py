@@ -126,7 +126,7 @@ class Peer:
         self.receiver.handle_timer(now)
         for link, monitor in self.monitors.items():
             monitor.probe(now)
-            self._watch(link, monitor)
+            self._watch(link, monitor, now)
         if now >= self._next_tick:
             self._next_tick = max(self._next_tick + 1.0, now)
             self._tick(now)
@@ -146,12 +146,12 @@ class Peer:
         if self._latent.check(passed, discarded, copies, now):
             self.events.append(LatentError(self.settings.name, self._latent.expected, self._latent.came))
 
-    def _watch(self, link: Link, monitor: Monitor) -> None:
+    def _watch(self, link: Link, monitor: Monitor, now: float) -> None:
         if monitor.state == SILENT and link.open:
             link.reason = "the peer does not answer"
         elif monitor.state == UP:
             link.reason = ""
-        if self._states.get(link) != monitor.state:
+        if self._states[link] != monitor.state and monitor.settled(now):
             self._states[link] = monitor.state
             self.events.append(LinkStateChanged(self.settings.name, link.name, monitor.state, link.reason))
 

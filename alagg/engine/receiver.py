@@ -40,11 +40,11 @@ TRACK_JUMP: Final = 1 << 16
 class Track:
     """What one lane knows about one link: the frames that were lost on it, and how far it has come."""
 
-    def __init__(self, epoch: int, link_sequence: int, sequence: int) -> None:
+    def __init__(self, epoch: int, link_sequence: int) -> None:
         """Start at a frame."""
         self.epoch = epoch
-        self.passed = sequence
-        """The highest sequence that came over the link."""
+        self.passed: int | None = None
+        """The highest sequence that came over the link; None before the first packet."""
         self.received = 1
         self.expected = 1
         self.reordered = 0
@@ -54,7 +54,7 @@ class Track:
         self._highest = link_sequence
         self._history: deque[tuple[int, int, int]] = deque([(0, 0, 0)], maxlen=LOSS_PERIODS + 1)
 
-    def frame(self, link_sequence: int, sequence: int) -> None:
+    def frame(self, link_sequence: int) -> None:
         """Account for a frame of the same epoch."""
         self.received += 1
         ahead = ((link_sequence - self._highest + HALF) & MASK) - HALF
@@ -64,7 +64,10 @@ class Track:
         else:
             self.reordered += 1
             self.reordering = True
-        if ((sequence - self.passed + HALF) & MASK) - HALF > 0:
+
+    def packet(self, sequence: int) -> None:
+        """Note how far the link has come."""
+        if self.passed is None or ((sequence - self.passed + HALF) & MASK) - HALF > 0:
             self.passed = sequence
 
     def tick(self) -> None:
@@ -92,13 +95,14 @@ class Lane:
         self.out: list[Item] = []
         self._sample: tuple[int, float] = (0, float("-inf"))
 
-    def track(self, link: Link, epoch: int, link_sequence: int, sequence: int) -> None:
-        """Account for a frame of the lane's current stream on its link."""
+    def track(self, link: Link, epoch: int, link_sequence: int) -> Track:
+        """Account for a frame on its link; another epoch starts anew."""
         track = self.tracks.get(link)
         if track is None or track.epoch != epoch:
-            self.tracks[link] = Track(epoch, link_sequence, sequence)
+            track = self.tracks[link] = Track(epoch, link_sequence)
         else:
-            track.frame(link_sequence, sequence)
+            track.frame(link_sequence)
+        return track
 
     def tick(self) -> None:
         """Close a period of measurement on each link."""
@@ -178,9 +182,11 @@ class Receiver:
                 self._control(link, frame, now)
                 continue
             lane = self.lanes.get(frame[2]) or self._new_lane(frame[2])
-            if lane is not None:
-                self._data(lane, link, frame, now)
-                touched.add(lane)
+            if lane is None:
+                self.unknown_lane += 1
+                continue
+            self._data(lane, link, frame, now)
+            touched.add(lane)
         link.rx_bytes += size
         for lane in touched:
             if lane.reorder.held:
@@ -218,7 +224,10 @@ class Receiver:
             self._deliver(lane, now)
 
     def _control(self, link: Link, frame: FrameValues, now: float) -> None:
-        cookie = frame[8]
+        _, epoch, number, _, _, link_sequence, _, _, cookie = frame
+        lane = self.lanes.get(number) or self._new_lane(number)
+        if lane is not None and lane.recovery.epoch in (None, epoch):
+            lane.track(link, epoch, link_sequence)
         if len(cookie) != COOKIE_SIZE:
             self.bad_cookie += 1
         elif frame[0] == PROBE:
@@ -230,7 +239,6 @@ class Receiver:
 
     def _new_lane(self, number: int) -> Lane | None:
         if len(self.lanes) >= MAX_LANES:
-            self.unknown_lane += 1
             return None
         lane = self.lanes[number] = Lane(number, self._window, self._timeout)
         return lane
@@ -239,15 +247,15 @@ class Receiver:
         _, epoch, _, sequence, _, link_sequence, piece, last_piece, payload = frame
         verdict = lane.recovery.accept(epoch, sequence, now)
         if verdict == PASSED:
-            lane.track(link, epoch, link_sequence, sequence)
+            lane.track(link, epoch, link_sequence).packet(sequence)
             lane.first_copy(sequence, now)
             lane.reorder.push((sequence, piece, last_piece, payload, epoch), now, lane.out)
         elif verdict == DISCARDED:
             if epoch == lane.recovery.epoch:
-                lane.track(link, epoch, link_sequence, sequence)
+                lane.track(link, epoch, link_sequence).packet(sequence)
                 lane.later_copy(sequence, now)
         elif verdict == TOOK_OVER:
-            lane.track(link, epoch, link_sequence, sequence)
+            lane.track(link, epoch, link_sequence).packet(sequence)
             lane.reorder.flush(lane.out)
             lane.reorder.push((sequence, piece, last_piece, payload, epoch), now, lane.out)
             self.reset_lanes.append(lane)
@@ -263,7 +271,7 @@ class Receiver:
         for link, track in lane.tracks.items():
             if now - link.rx_last > self._live_time:
                 continue
-            if track.epoch != lane.recovery.epoch or track.reordering:
+            if track.epoch != lane.recovery.epoch or track.reordering or track.passed is None:
                 return
             if lowest is None or distance(track.passed, lowest) < 0:
                 lowest = track.passed
