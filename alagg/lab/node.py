@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from alagg.control.client import ControlError, request
 from alagg.lab.namespace import LabError, python
 
 if TYPE_CHECKING:
@@ -82,11 +83,10 @@ class Node:
 
     def status(self) -> dict[str, Any]:
         """Give what `alagg status --json` shows."""
-        done = self.command("status", "--json")
-        if done.returncode:
-            raise LabError(f"{self.namespace.name}: alagg status: {done.stderr.strip()}")
-        status: dict[str, Any] = json.loads(done.stdout)
-        return status
+        try:
+            return request(self.socket, "status")
+        except ControlError as error:
+            raise LabError(f"{self.namespace.name}: {error}") from None
 
     def wait_status(self, wanted: Callable[[dict[str, Any]], object], *, timeout: float = 10) -> dict[str, Any]:
         """Wait until the status is as wanted, and give it."""

@@ -73,12 +73,15 @@ class Wire:
         Args:
             towards: only frames that travel to this host; all, when left out.
         """
-        settings = Settings(**values)  # type: ignore[arg-type]
-        self._change(towards, [settings, settings])
+        self.apply(Settings(**values), towards=towards)  # type: ignore[arg-type]
 
     def clear(self, *, towards: Host | None = None) -> None:
         """Make the link clean again."""
-        self._change(towards, [Settings(), Settings()])
+        self.apply(Settings(), towards=towards)
+
+    def apply(self, settings: Settings, *, towards: Host | None = None) -> None:
+        """Make the link behave in a way that is given as a value."""
+        self._change(towards, [settings, settings])
 
     def cut(self, *, towards: Host | None = None) -> None:
         """Make the link a black hole that keeps its carrier; the other settings are kept."""
