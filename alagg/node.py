@@ -59,7 +59,7 @@ def run(config: Config, pcap: Path | None = None) -> int:
 
     Args:
         config: the valid configuration.
-        pcap: a directory for a capture file of each link; None for none.
+        pcap: a capture file for the frames of all links; None for none.
 
     Raises:
         HostError: the host lacks something, or refuses a change; what was done is undone.

@@ -282,18 +282,15 @@ def _why(error: OSError, config: Config) -> str:
 
 
 def _port_opener(pcap: Path | None, stack: ExitStack) -> Callable[[Config, LinkConfig], Port]:
-    """Give what opens a link's port; with a directory, each link's frames go to a file there."""
-    files: dict[str, PcapFile] = {}
+    """Give what opens a link's port; all links' frames go to one capture file, if any."""
+    file = PcapFile(pcap, time.time_ns) if pcap else None
+    if file is not None:
+        stack.callback(file.close)
 
     def open_port(config: Config, link: LinkConfig) -> Port:
         port = EthernetPort(link.interface, link.mac, config.ethertype)
         wrapped: Port = Trace(port, link.name) if config.log_level == "debug" else port
-        if pcap is None:
-            return wrapped
-        if link.name not in files:
-            files[link.name] = PcapFile(pcap / f"{link.name}.pcap", time.time_ns)
-            stack.callback(files[link.name].close)
-        return Pcap(wrapped, files[link.name], port.prefix)
+        return wrapped if file is None else Pcap(wrapped, file, port.prefix)
 
     return open_port
 
