@@ -42,7 +42,7 @@ def build(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.set_defaults(run=_run_node)
     parser.add_argument("--version", action="version", version=f"alagg {alagg.__version__}")
     parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration")
-    parser.add_argument("--pcap", metavar="DIRECTORY", type=Path, help="write each link's frames to a file there")
+    parser.add_argument("--pcap", metavar="FILE", type=Path, help="write all links' frames to this capture file")
     _add_debug(parser, default=False)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, purpose in _COMMANDS.items():

@@ -116,9 +116,9 @@ def test_without_a_command_the_node_runs(monkeypatch: pytest.MonkeyPatch) -> Non
         return 0
 
     monkeypatch.setattr(run, "run", record)
-    assert cli.main(["--config", "alagg.cfg", "--pcap", "frames"]) == 0
+    assert cli.main(["--config", "alagg.cfg", "--pcap", "frames.pcap"]) == 0
     (args,) = seen
-    assert (str(args.config), str(args.pcap), args.debug) == ("alagg.cfg", "frames", False)
+    assert (str(args.config), str(args.pcap), args.debug) == ("alagg.cfg", "frames.pcap", False)
 
 
 def test_reader_that_goes_away_is_no_error() -> None:
