@@ -17,8 +17,11 @@ MISSES: Final = 3
 """Unanswered probes after which a link is silent."""
 PROOFS: Final = 3
 """Answers in a row that a silent link must give before it is up again."""
-REPLIES_PER_INTERVAL: Final = 10
-"""Probes that are answered per probe interval; more are counted and ignored, so that nobody can make us flood."""
+PENDING: Final = 256
+"""Probes whose answers are awaited at the same time: a link may take this many intervals for a round trip."""
+REPLIES_PER_SECOND: Final = 200
+"""Probes that are answered per second, twice what the shortest interval asks for; more are counted and ignored, so
+that nobody can make us flood."""
 
 _COOKIE = struct.Struct(">II")
 
@@ -46,6 +49,7 @@ class Monitor:
         self._last_answer = now
         self._proofs = PROOFS - 1
         self._replies = 0
+        self._replies_since = now
 
     def settled(self, now: float) -> bool:
         """Tell whether the state means something: a link that has just opened had no time to be answered."""
@@ -56,14 +60,15 @@ class Monitor:
         if now < self.next_time:
             return
         self.next_time = max(self.next_time + self._interval, now)
-        self._replies = 0
         if self.link.open:
             self._ask(now)
         self._judge(now)
 
-    def answer(self, cookie: bytes) -> None:
+    def answer(self, cookie: bytes, now: float) -> None:
         """Answer a probe of the peer."""
-        if self._replies >= REPLIES_PER_INTERVAL:
+        if now - self._replies_since >= 1.0:
+            self._replies_since, self._replies = now, 0
+        if self._replies >= REPLIES_PER_SECOND:
             self.probes_ignored += 1
             return
         self._replies += 1
@@ -84,7 +89,7 @@ class Monitor:
     def _ask(self, now: float) -> None:
         self._number = (self._number + 1) & 0xFFFF_FFFF
         cookie = _COOKIE.pack(self._epoch, self._number)
-        while len(self._sent) > MISSES:
+        if len(self._sent) >= PENDING:
             del self._sent[next(iter(self._sent))]
         self._sent[cookie] = now
         self.link.append(PROBE, self._epoch, self._lane, cookie, crc32c(cookie))

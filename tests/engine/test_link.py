@@ -1,0 +1,44 @@
+"""A link's queue and its counters."""
+
+from __future__ import annotations
+
+import pytest
+from google_crc32c import value as crc32c
+
+from alagg.engine.header import PROBE, SIZE, decode
+from alagg.engine.link import Link
+from alagg.engine.sequence import MASK
+from tests.engine.helpers import take_frames
+
+
+def append(link: Link, *payloads: bytes) -> None:
+    for payload in payloads:
+        link.append(PROBE, 7, 3, payload, crc32c(payload))
+
+
+def test_appended_frames_are_whole_and_numbered_on_their_link() -> None:
+    link = Link(5, "fibre", 1500)
+    link.link_sequence = MASK
+    append(link, b"first", b"second")
+    frames = [decode(data) for data in take_frames(link)]
+    assert [(frame[0], frame[1], frame[2], frame[4], frame[8]) for frame in frames] == [
+        (PROBE, 7, 3, 5, b"first"),
+        (PROBE, 7, 3, 5, b"second"),
+    ]
+    assert [frame[5] for frame in frames] == [MASK, 0]
+    assert link.link_sequence == 1
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_every_frame_is_taken_or_dropped_for_a_reason(taken: int, *, is_open: bool) -> None:
+    link = Link(0, "fibre", 1500)
+    link.open = is_open
+    payloads = [b"1", b"22", b"333"]
+    append(link, *payloads)
+    link.settle(taken)
+    assert (link.queued, link.taken) == (3, taken)
+    assert link.tx_frames == taken
+    assert link.tx_bytes == sum(SIZE + len(payload) for payload in payloads[:taken])
+    assert (link.tx_dropped_full, link.tx_dropped_down) == ((3 - taken, 0) if is_open else (0, 3 - taken))
+    assert (link.headers, link.payloads) == ([], [])
