@@ -30,9 +30,13 @@ if TYPE_CHECKING:
     from alagg.engine.monitor import Monitor
 
 MAX_LANES: Final = 16
-"""Lanes of one peer that are accepted: each costs memory."""
+"""Lanes of one peer that are accepted, 0 to 15: each costs memory, and no stranger's lane may take a peer's place."""
 LOSS_PERIODS: Final = 10
 """Ticks (seconds) over which a link's loss is measured."""
+SAMPLE_INTERVAL: Final = 0.02
+"""Seconds between two numbers whose copies are timed."""
+SAMPLES: Final = 32
+"""Numbers whose copies are awaited at the same time: they cover more than the longest automatic timeout."""
 TRACK_JUMP: Final = 1 << 16
 """An advance of the link sequence beyond this is a new start, not a loss."""
 
@@ -93,7 +97,8 @@ class Lane:
         self.rejoiner = Rejoiner()
         self.tracks: dict[Link, Track] = {}
         self.out: list[Item] = []
-        self._sample: tuple[int, float] = (0, float("-inf"))
+        self._samples: dict[int, float] = {}
+        self._next_sample = float("-inf")
 
     def track(self, link: Link, epoch: int, link_sequence: int) -> Track:
         """Account for a frame on its link; another epoch starts anew."""
@@ -111,13 +116,24 @@ class Lane:
 
     def first_copy(self, sequence: int, now: float) -> None:
         """Note when a number came first; now and then one is kept to measure how far behind its copies are."""
-        if now - self._sample[1] >= 0.02:
-            self._sample = (sequence, now)
+        if now >= self._next_sample:
+            self._next_sample = now + SAMPLE_INTERVAL
+            if len(self._samples) >= SAMPLES:
+                del self._samples[next(iter(self._samples))]
+            self._samples[sequence] = now
 
     def later_copy(self, sequence: int, now: float) -> None:
-        """Measure the skew between links when this is a copy of the number that was kept."""
-        if sequence == self._sample[0]:
-            self.reorder.lateness.sample(now - self._sample[1])
+        """Measure the skew between links when this is a copy of a number that was kept."""
+        first = self._samples.get(sequence)
+        if first is not None:
+            self.reorder.lateness.sample(now - first)
+
+    def start_anew(self) -> None:
+        """Release what is held of the stream that was replaced; what its numbers said says nothing any more."""
+        for track in self.tracks.values():
+            track.passed = None
+        self._samples.clear()
+        self.reorder.flush(self.out)
 
 
 class Receiver:
@@ -150,11 +166,11 @@ class Receiver:
         self.bad_cookie = 0
         """Probes and answers without a cookie of 8 bytes."""
         self.unknown_lane = 0
-        """Frames of more lanes than are accepted."""
+        """Frames of lanes that are not accepted."""
         self.delivered = 0
         """Packets that were given for injection."""
         self.pieces_joined = 0
-        """Numbers that became part of a rejoined packet."""
+        """Pieces of rejoined packets beyond the first of each: they were numbers, and are no packets any more."""
         self.refused = dict.fromkeys(REFUSED, 0)
         self.reset_lanes: list[Lane] = []
         """Lanes whose stream was replaced since the owner last looked."""
@@ -232,13 +248,13 @@ class Receiver:
             self.bad_cookie += 1
         elif frame[0] == PROBE:
             self.probes += 1
-            self._monitors[link].answer(cookie)
+            self._monitors[link].answer(cookie, now)
         else:
             self.replies += 1
             self._monitors[link].answered(cookie, now)
 
     def _new_lane(self, number: int) -> Lane | None:
-        if len(self.lanes) >= MAX_LANES:
+        if number >= MAX_LANES:
             return None
         lane = self.lanes[number] = Lane(number, self._window, self._timeout)
         return lane
@@ -255,8 +271,8 @@ class Receiver:
                 lane.track(link, epoch, link_sequence).packet(sequence)
                 lane.later_copy(sequence, now)
         elif verdict == TOOK_OVER:
+            lane.start_anew()
             lane.track(link, epoch, link_sequence).packet(sequence)
-            lane.reorder.flush(lane.out)
             lane.reorder.push((sequence, piece, last_piece, payload, epoch), now, lane.out)
             self.reset_lanes.append(lane)
         elif verdict != ROGUE:
@@ -293,7 +309,7 @@ class Receiver:
                 packet = lane.rejoiner.join(epoch, sequence, piece, last_piece, payload, now)
                 if packet is None:
                     continue
-                self.pieces_joined += last_piece + 1
+                self.pieces_joined += last_piece
             assert packet is not None
             reason = self._admission.refusal(packet)
             if reason:
