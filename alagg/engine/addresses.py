@@ -70,7 +70,7 @@ class Routes(Generic[Value]):
     def find(self, packet: bytes) -> Value | None:
         """Give the peer that the packet goes to; None when there is none or it is no IP packet."""
         version = packet[0] >> 4 if packet else 0
-        destination = packet[16:20] if version == 4 else packet[24:40] if version == 6 else b""
+        destination = packet[16:20] if version == 4 else packet[24:40] if version == 6 and len(packet) >= 40 else b""
         try:
             return self._cache[destination]
         except KeyError:

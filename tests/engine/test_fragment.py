@@ -1,0 +1,103 @@
+"""Splitting and rejoining: bytes in are bytes out, whatever order the pieces come in."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alagg.engine.fragment import MAX_PACKET, MAX_PARTIAL, PARTIAL_TIMEOUT, Rejoiner, split
+from alagg.engine.header import MAX_PIECES
+from alagg.engine.sequence import MASK
+
+
+def random_bytes(size: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def join(rejoiner: Rejoiner, first: int, pieces: list[bytes], order: list[int], epoch: int = 1) -> list[bytes]:
+    """Hand pieces over in some order; give the packets that come out."""
+    joined = [
+        rejoiner.join(epoch, first + index & MASK, index, len(pieces) - 1, pieces[index], 0.0) for index in order
+    ]
+    return [packet for packet in joined if packet is not None]
+
+
+@given(st.integers(1, MAX_PACKET), st.integers(1, 9000))
+def test_pieces_are_few_equal_and_fit(length: int, size: int) -> None:
+    packet = random_bytes(length)
+    if length > size * MAX_PIECES:
+        with pytest.raises(ValueError, match="do not fit"):
+            split(packet, size)
+        return
+    pieces = split(packet, size)
+    sizes = [len(piece) for piece in pieces]
+    assert b"".join(pieces) == packet
+    assert max(sizes) <= size
+    assert len(pieces) == -(-length // size)
+    assert all(piece == sizes[0] for piece in sizes[:-1])
+    assert 0 < sizes[-1] <= sizes[0]
+
+
+@given(st.data())
+def test_any_order_of_the_pieces_of_several_packets_gives_them_back(data: st.DataObject) -> None:
+    rejoiner = Rejoiner()
+    first = data.draw(st.sampled_from([0, 7, MASK - 3]))
+    packets = [random_bytes(size, size) for size in data.draw(st.lists(st.integers(2, 5000), min_size=1, max_size=5))]
+    handed = []
+    for packet in packets:
+        pieces = split(packet, data.draw(st.integers(-(-len(packet) // MAX_PIECES), len(packet) - 1)))
+        handed += [(first + index & MASK, index, len(pieces) - 1, piece) for index, piece in enumerate(pieces)]
+        first += len(pieces)
+    joined = [rejoiner.join(1, *piece, 0.0) for piece in data.draw(st.permutations(handed))]
+    assert sorted(packet for packet in joined if packet is not None) == sorted(packets)
+    assert (rejoiner.waiting, rejoiner.incomplete, rejoiner.inconsistent) == (0, 0, 0)
+    assert rejoiner.deadline() is None
+
+
+def test_same_numbers_of_two_epochs_are_two_packets() -> None:
+    rejoiner = Rejoiner()
+    one, two = split(random_bytes(100, 1), 60), split(random_bytes(100, 2), 60)
+    assert join(rejoiner, 0, one, [0], epoch=1) == []
+    assert join(rejoiner, 0, two, [1, 0], epoch=2) == [b"".join(two)]
+    assert join(rejoiner, 0, one, [1], epoch=1) == [b"".join(one)]
+
+
+def test_incomplete_packets_are_given_up_after_their_time() -> None:
+    rejoiner = Rejoiner()
+    rejoiner.join(1, 0, 0, 2, b"a", 5.0)
+    rejoiner.join(1, 1, 1, 2, b"b", 5.5)
+    rejoiner.join(1, 10, 0, 2, b"c", 5.5)
+    assert rejoiner.deadline() == 5.0 + PARTIAL_TIMEOUT
+    rejoiner.expire(5.0 + PARTIAL_TIMEOUT - 0.001)
+    assert rejoiner.waiting == 3
+    rejoiner.expire(5.0 + PARTIAL_TIMEOUT)
+    assert (rejoiner.waiting, rejoiner.incomplete) == (1, 2)
+    assert rejoiner.deadline() == 5.5 + PARTIAL_TIMEOUT
+
+
+def test_oldest_incomplete_packet_makes_room() -> None:
+    rejoiner = Rejoiner()
+    for number in range(MAX_PARTIAL + 10):
+        rejoiner.join(1, 2 * number, 0, 1, b"first", 0.0)
+    assert (rejoiner.waiting, rejoiner.incomplete) == (MAX_PARTIAL, 10)
+    assert rejoiner.join(1, 2 * 9 + 1, 1, 1, b"last", 0.0) is None
+    assert rejoiner.join(1, 2 * 11 + 1, 1, 1, b"last", 0.0) == b"firstlast"
+
+
+def test_pieces_that_contradict_each_other_are_counted_and_harm_nothing() -> None:
+    rejoiner = Rejoiner()
+    rejoiner.join(1, 0, 0, 1, b"first", 0.0)
+    assert rejoiner.join(1, 2, 2, 5, b"of another packet", 0.0) is None
+    assert rejoiner.join(1, 0, 0, 1, b"again", 0.0) is None
+    assert rejoiner.inconsistent == 2
+    assert rejoiner.join(1, 1, 1, 1, b"last", 0.0) == b"firstlast"
+
+
+def test_no_packet_grows_beyond_the_largest_ip_packet() -> None:
+    rejoiner = Rejoiner()
+    size = MAX_PACKET // 2
+    assert join(rejoiner, 0, [bytes(size)] * 3, [0, 1, 2]) == []
+    assert (rejoiner.inconsistent, rejoiner.waiting) == (1, 2)
