@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 Status = dict[str, Any]
 """The node's answer, or a part of it, as it came."""
@@ -28,7 +28,17 @@ _PEER_COLUMNS: Final = (
     ("lost", "rx", "lost"),
     ("resets", "rx", "resets"),
 )
-_SHOWN: Final = {key for _, _, key in _PEER_COLUMNS} | {"frames"}
+_PEER_SHOWN: Final = frozenset(key for _, _, key in _PEER_COLUMNS)
+_LINK_FAULTS: Final = {
+    "tx_dropped_full": "frames did not fit in",
+    "rx_dropped": "frames came faster than they were read",
+    "malformed": "frames arrived damaged",
+}
+"""Counters that speak against a link, and what they say. They start at zero with the node and never go back."""
+_LINK_SHOWN: Final = frozenset((
+    "name", "peer", "type", "interface", "mac", "state", "reason", "mtu", "rtt_ms", "loss",
+    "tx_frames", "tx_bytes", "rx_frames", "rx_bytes", *_LINK_FAULTS,
+))  # fmt: skip
 
 
 def show(status: Status, rates: Mapping[str, tuple[float, float]], console: Console | None = None) -> None:
@@ -59,10 +69,9 @@ def faults(link: Status) -> list[str]:
         found.append(str(link["reason"]))
     if (link.get("loss") or 0) >= _SUSPICIOUS_LOSS:
         found.append(f"loses {_percent(link['loss'])}")
-    if link.get("tx_dropped"):
-        found.append(f"{_count(link['tx_dropped'])} frames did not fit in")
-    if link.get("malformed"):
-        found.append(f"{_count(link['malformed'])} frames arrived damaged")
+    for key, words in _LINK_FAULTS.items():
+        if link.get(key):
+            found.append(f"{_count(link[key])} {words}")
     return found
 
 
@@ -76,8 +85,9 @@ def _headline(status: Status) -> Text:
 def _verdict(links: list[Status]) -> Text:
     bad = [f"{link['name']} ({', '.join(faults(link))})" for link in links if faults(link)]
     if not bad:
-        return Text(f"all {len(links)} links are well", "green")
-    return Text(f"{len(bad)} of {len(links)} links bad: {'; '.join(bad)}", "bold red")
+        return Text(f"no link is bad (of {len(links)})", "green")
+    verb = "is" if len(bad) == 1 else "are"
+    return Text(f"{len(bad)} of {len(links)} links {verb} bad: {'; '.join(bad)}", "bold red")
 
 
 def _links(links: list[Status], rates: Mapping[str, tuple[float, float]]) -> Table:
@@ -124,19 +134,22 @@ def _table(title: str, words: Iterable[str], numbers: Iterable[str], last: str) 
 
 
 def _remarks(status: Status) -> list[str]:
-    """Give one line for each place where something else was counted: drops by reason, the edges' counters."""
+    """Give one line for each place that counted something else: drops by reason, what the edges saw."""
     found = []
     for peer in status.get("peers", ()):
-        for side, words in (("tx", "not sent"), ("rx", "not passed")):
-            others = {key: value for key, value in peer.get(side, {}).items() if key not in _SHOWN}
-            found += _remark(f"{peer.get('name', '?')}, {words}", others)
+        for side, words in (("tx", "out"), ("rx", "in")):
+            found += _remark(f"peer {peer.get('name', '?')}, {words}", peer.get(side, {}), _PEER_SHOWN)
+    for link in status.get("links", ()):
+        found += _remark(f"link {link['name']}", link, _LINK_SHOWN)
     for place in ("capture", "injector", "drops"):
         found += _remark(place, status.get(place, {}))
     return found
 
 
-def _remark(place: str, counters: Mapping[str, Any]) -> list[str]:
-    counted = [f"{key.replace('_', ' ')} {_count(value)}" for key, value in _flat(counters) if value]
+def _remark(place: str, counters: Mapping[str, Any], shown: Collection[str] = ()) -> list[str]:
+    """Name everything in a table of counters that is not zero and not shown elsewhere."""
+    others = {key: value for key, value in counters.items() if key not in shown}
+    counted = [f"{key.replace('_', ' ')} {_count(value)}" for key, value in _flat(others) if value]
     return [f"{place}: {', '.join(counted)}"] if counted else []
 
 

@@ -42,7 +42,7 @@ def test_json(asked: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]) 
 
 def test_tables(asked: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "--socket", "/tmp/other.sock"]) == 0
-    assert "all 1 links are well" in capsys.readouterr().out
+    assert "no link is bad (of 1)" in capsys.readouterr().out
     assert asked == [("/tmp/other.sock", "status")] * 2
 
 

@@ -28,10 +28,10 @@ STATUS: dict[str, Any] = {
     "links": [
         {"name": "fibre", "peer": "office", "type": "ethernet", "interface": "eth0", "state": "no carrier",
          "reason": "no carrier: is the cable in?", "mtu": 1500, "rtt_ms": None, "loss": None, "tx_frames": 10,
-         "tx_bytes": 1000, "tx_dropped": 0, "rx_frames": 9, "rx_bytes": 900, "malformed": 0},
+         "tx_bytes": 1000, "tx_dropped_full": 0, "rx_frames": 9, "rx_bytes": 900, "malformed": 0},
         {"name": "copper", "peer": "office", "type": "ethernet", "interface": "eth1", "state": "up", "reason": "",
-         "mtu": 9000, "rtt_ms": 0.412, "loss": 0.0, "tx_frames": 1234567, "tx_bytes": 1000, "tx_dropped": 0,
-         "rx_frames": 9, "rx_bytes": 900, "malformed": 0},
+         "mtu": 9000, "rtt_ms": 0.412, "loss": 0.0, "tx_frames": 1234567, "tx_bytes": 1000, "tx_dropped_full": 0,
+         "rx_frames": 9, "rx_bytes": 900, "malformed": 0, "stray_replies": 9},
     ],
     "capture": {"kernel_drops": 17, "truncated": 0},
     "injector": {"refused": 1},
@@ -53,7 +53,7 @@ def row(text: str, start: str) -> list[str]:
 def test_bad_link_and_its_reason_stand_first() -> None:
     lines = shown(STATUS).splitlines()
     assert lines[0] == "alagg 1.2.3, plain engine, pid 4711, up 1 d 2 h"
-    assert lines[1] == "1 of 2 links bad: fibre (no carrier: is the cable in?)"
+    assert lines[1] == "1 of 2 links is bad: fibre (no carrier: is the cable in?)"
 
 
 def test_links() -> None:
@@ -75,9 +75,10 @@ def test_peers() -> None:
 
 def test_all_other_counters_are_named_unless_they_are_zero() -> None:
     lines = shown(STATUS).splitlines()
-    assert lines[-5:] == [
-        "office, not sent: too big 5",
-        "office, not passed: malformed bad checksum 2",
+    assert lines[-6:] == [
+        "peer office, out: too big 5",
+        "peer office, in: frames 20,000, malformed bad checksum 2",
+        "link copper: stray replies 9",
         "capture: kernel drops 17",
         "injector: refused 1",
         "drops: unknown ethertype 8",
@@ -93,7 +94,7 @@ def test_all_other_counters_are_named_unless_they_are_zero() -> None:
         ({"reason": "proving itself"}, ["proving itself"]),
         ({"loss": 0.009}, []),
         ({"loss": 0.0523}, ["loses 5.23 %"]),
-        ({"tx_dropped": 1200}, ["1,200 frames did not fit in"]),
+        ({"tx_dropped_full": 1200}, ["1,200 frames did not fit in"]),
         ({"malformed": 2}, ["2 frames arrived damaged"]),
         ({"state": "down", "loss": 1.0}, ["is down", "loses 100 %"]),
     ],
