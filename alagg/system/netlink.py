@@ -30,6 +30,11 @@ _IFF_LOWER_UP: Final = 0x10000
 _IFA_F_NODAD: Final = 0x02
 _RTN_LOCAL: Final = 2
 _LINK_SCOPE: Final = 253
+_PREPEND: Final = (24, 0x1 | 0x4 | 0x400)
+"""RTM_NEWROUTE with NLM_F_REQUEST, ACK and CREATE (`ip route prepend`), for which pyroute2 has no word.
+
+Without EXCL, REPLACE and APPEND a new IPv4 route comes first among its equals; IPv6 goes by the metric.
+"""
 
 IPV6_METRIC: Final = 1
 """The strongest metric that an IPv6 route can have; 0 would mean 1024."""
@@ -251,8 +256,7 @@ def delete_address(index: int, address: Address) -> None:
 
 def add_route(index: int, route: Route) -> None:
     """Add a route that takes precedence over those that are there, and leaves them in place."""
-    # A new IPv4 route that is neither `add` nor `append` comes first among its equals; IPv6 goes by the metric.
-    _route("prepend", index, route, errno.EEXIST)
+    _route(_PREPEND, index, route, errno.EEXIST)
 
 
 def replace_route(index: int, route: Route) -> None:
@@ -265,8 +269,8 @@ def delete_route(index: int, route: Route) -> None:
     _route("del", index, route, errno.ESRCH, errno.ENODEV)
 
 
-def _route(command: str, index: int, route: Route, *harmless: int) -> None:
-    wanted: dict[str, object] = {"dst": str(route.destination), "oif": index}
+def _route(command: str | tuple[int, int], index: int, route: Route, *harmless: int) -> None:
+    wanted: dict[str, object] = {"dst": str(route.destination), "oif": index, "proto": "static", "type": "unicast"}
     if route.source:
         wanted["prefsrc"] = str(route.source)
     if route.destination.version == 6:

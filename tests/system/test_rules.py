@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alagg.system import rules
+from alagg.system.journal import Journal
+
+from .conftest import Hosts, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from alagg.config import Config
+
+    MakeConfig = Callable[..., Config]
+
+USERS_RULES = (
+    "iptables-legacy -A OUTPUT -d 10.99.0.2/32 -m mark ! --mark 0xa1a6 -j NFQUEUE --queue-num 1 --queue-bypass",
+    "ip6tables-legacy -A OUTPUT -d fd99::2/128 ! -o lo -m mark ! --mark 0xa1a6 -j NFQUEUE --queue-num 7 --queue-bypass",
+    # Extensions that libxtables cannot load for both families in one process.
+    "iptables-legacy -A OUTPUT -p icmp -j LOG",
+    "ip6tables-legacy -A OUTPUT -p tcp -j LOG",
+    "iptables-legacy -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+    "ip6tables-legacy -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
+)
+
+
+def chain(command: str) -> list[str]:
+    text = subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
+    return text.splitlines()[1:]
+
+
+def test_wants_one_rule_for_each_destination_and_chain(make_config: MakeConfig) -> None:
+    config = make_config(queue=5, mark="0x77")
+    comment = f'-m comment --comment "alagg:{config.control_socket}"'
+    rest = f"! -o lo -m mark ! --mark 0x77 {comment} -j NFQUEUE --queue-num 5 --queue-bypass"
+    assert [str(rule) for rule in rules.wanted_rules(config)] == [
+        f"iptables -I OUTPUT -d 10.99.0.2/32 {rest}",
+        f"ip6tables -I OUTPUT -d fd99::2/128 {rest}",
+    ]
+
+
+def test_wants_the_clamp_on_a_gateway_that_the_node_manages(make_config: MakeConfig) -> None:
+    def tables(**options: str) -> list[tuple[str, str, int]]:
+        return [(rule.table, rule.chain, rule.family) for rule in rules.wanted_rules(make_config(**options))]
+
+    captures = [("filter", "FORWARD", 4), ("filter", "FORWARD", 6)]
+    assert tables(chains="FORWARD", manage_host="no") == captures
+    assert tables(chains="FORWARD") == [*captures, ("mangle", "FORWARD", 4), ("mangle", "FORWARD", 6)]
+
+
+def test_names_a_destination_of_two_peers_once(make_config: MakeConfig) -> None:
+    config = make_config(peer="destinations = 10.99.0.2, 10.99.0.2")
+    assert len(rules.wanted_rules(config)) == 1
+
+
+@pytest.mark.netns
+def test_installs_first_and_once_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig, tmp_path: Path) -> None:
+    for line in USERS_RULES:
+        hosts.a.run(line.split())
+    config, journal = make_config(chains="OUTPUT, FORWARD"), Journal(tmp_path / "journal")
+    before = snapshot(hosts.a)
+    rules.install(config, journal)
+    once = snapshot(hosts.a)
+    assert chain("iptables-legacy -S OUTPUT")[0].startswith("-A OUTPUT -d 10.99.0.2/32 ! -o lo -m mark ! --mark 0xa1a6 ")
+    assert chain("ip6tables-legacy -S OUTPUT")[0].startswith("-A OUTPUT -d fd99::2/128 ! -o lo ")
+    assert "clamp-mss" in chain("ip6tables-legacy -t mangle -S FORWARD")[0]
+    rules.install(config, journal)
+    assert snapshot(hosts.a) == once
+    assert len(journal.undo()) == 6
+    assert snapshot(hosts.a) == before
+    rules.remove(config)
+    assert snapshot(hosts.a) == before
+
+
+@pytest.mark.netns
+def test_two_nodes_survive_each_other(hosts: Hosts, make_config: MakeConfig) -> None:
+    first, second = make_config("first"), make_config("second")
+    rules.install(first, None)
+    alone = snapshot(hosts.a)
+    rules.install(second, None)
+    rules.remove(second)
+    assert snapshot(hosts.a) == alone
+    rules.remove(first)
+
+
+@pytest.mark.netns
+def test_missing_looks_at_what_rules_do_not_at_whose_they_are(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config()
+    assert [rule.family for rule in rules.missing(config)] == [4, 6]
+    for line in USERS_RULES:
+        hosts.a.run(line.split())
+    # The IPv6 rule of the user leads to another queue.
+    assert [rule.family for rule in rules.missing(config)] == [6]
+    hosts.a.run("ip6tables-legacy -A OUTPUT -d fd99::/64 -m mark ! --mark 0xa1a6 -j NFQUEUE --queue-num 1".split())
+    assert rules.missing(config) == []
+    assert len(rules.missing(make_config(mark="0x1"))) == 2
+
+
+@pytest.mark.netns
+def test_missing_finds_what_install_made(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config(chains="OUTPUT, FORWARD", peer="destinations = 10.99.0.0/24, fd99::/64, 10.1.2.3")
+    rules.install(config, None)
+    assert rules.missing(config) == []
+    rules.remove(config)
+    assert rules.missing(config) == rules.wanted_rules(config)
+
+
+@pytest.mark.netns
+def test_removes_what_only_the_old_configuration_wanted(hosts: Hosts, make_config: MakeConfig) -> None:
+    old = make_config("node", peer="destinations = 10.99.0.2, 10.99.0.3")
+    rules.install(old, None)
+    new = make_config("node", peer="destinations = 10.99.0.3, 10.99.0.4")
+    rules.install(new, None)
+    rules.remove_others(old, new)
+    assert [line.split()[3] for line in chain("iptables-legacy -S OUTPUT")] == ["10.99.0.3/32", "10.99.0.4/32"]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alagg.system import HostError, rules, tables
+from alagg.system.rules import Rule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Hosts
+
+RULE = Rule(family=4, table="filter", chain="OUTPUT", comment="alagg:test", destination="10.1.2.3/32", mark=1, queue=3)
+
+
+def lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(tables, "_LOCK", path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+@pytest.mark.netns
+def test_gives_up_when_another_program_keeps_the_lock(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptor = lock(tmp_path / "lock", monkeypatch)
+    monkeypatch.setattr(tables, "_LOCK_PATIENCE", 0.1)
+    with pytest.raises(HostError, match="has held"):
+        tables.replace(delete=(), insert=[RULE])
+    os.close(descriptor)
+    tables.replace(delete=(), insert=[RULE])
+    assert len(tables.read([RULE])) == 1
+
+
+@pytest.mark.netns
+def test_says_what_to_do_when_the_kernel_has_no_such_table(hosts: Hosts) -> None:
+    with pytest.raises(HostError, match=r"no legacy none table for IPv6: load the module ip6table_none.*manage_host = no"):
+        tables.replace(delete=(), insert=[replace(RULE, family=6, table="none", destination="fd99::/64")])
+
+
+@pytest.mark.netns
+def test_a_library_that_ends_its_process_ends_no_node(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_table", lambda family, name: os._exit(1))
+    with pytest.raises(HostError, match="libxtables gave up"):
+        tables.read([RULE])
+
+
+@pytest.mark.netns
+def test_reads_past_rules_that_it_does_not_understand(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts.a.run("iptables-legacy -A OUTPUT -p tcp -m multiport --dports 1,2 -j ACCEPT".split())
+    tables.replace(delete=(), insert=[RULE])
+    see = tables._see
+
+    def stumble(family: rules.Family, table: str, chain: str, rule: object) -> tables.Seen:
+        seen = see(family, table, chain, rule)
+        if seen.queue < 0:
+            raise ValueError
+        return seen
+
+    monkeypatch.setattr(tables, "_see", stumble)
+    assert tables.read([RULE]) == [
+        tables.Seen(4, "filter", "OUTPUT", "10.1.2.3/255.255.255.255", "", mark=1, target="NFQUEUE", queue=3)
+    ]
+
+
+@pytest.mark.netns
+def test_deletes_a_rule_as_often_as_it_is_there(hosts: Hosts) -> None:
+    for _ in range(3):
+        tables.replace(delete=(), insert=[RULE])
+    tables.replace(delete=[RULE], insert=())
+    assert tables.read([RULE]) == []
+
+
+@pytest.mark.netns
+def test_sees_queues_of_nftables(hosts: Hosts) -> None:
+    assert not tables.nftables_queues()
+    subprocess.run("iptables-nft -A OUTPUT -d 10.1.2.3 -j NFQUEUE --queue-num 3".split(), check=True)
+    assert tables.nftables_queues()
