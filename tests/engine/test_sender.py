@@ -1,0 +1,227 @@
+"""The sender: one number before the fan-out, a link sequence per link, and the fate of every packet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alagg.engine.fragment import Rejoiner
+from alagg.engine.header import MAX_PIECES, SIZE, decode
+from alagg.engine.link import Link
+from alagg.engine.scheduler.redundant import Redundant
+from alagg.engine.sender import Sender
+from alagg.engine.sequence import MASK
+from tests.engine.helpers import numbered, take_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alagg.engine.header import FrameValues
+
+
+class Script:
+    """A sender with links, and the frames that their ports took."""
+
+    def __init__(self, *mtus: int, copies: int | None = None) -> None:
+        self.links = [Link(number, f"link{number}", mtu) for number, mtu in enumerate(mtus)]
+        self.sender = Sender(7, 3, Redundant(copies), self.links)
+        self.frames: dict[str, list[FrameValues]] = defaultdict(list)
+
+    def send(self, packets: Sequence[bytes], *taken: int | None) -> None:
+        """Send a batch, of which each link's port takes as many frames as `taken` says (None: all)."""
+        self.sender.send(packets, 0.0)
+        self.settle(*taken)
+
+    def settle(self, *taken: int | None) -> None:
+        for index, link in enumerate(self.links):
+            if link.headers:
+                frames = take_frames(link, taken[index] if taken else None)
+                self.frames[link.name] += map(decode, frames)
+        self.sender.settle()
+
+    @property
+    def fates(self) -> dict[str, int]:
+        sender = self.sender
+        fates = {
+            "sent": sender.sent,
+            "no_link": sender.dropped_no_link,
+            "too_big": sender.dropped_too_big,
+            "full": sender.dropped_full,
+        }
+        assert sender.captured == sum(fates.values()), "a packet is unaccounted for"
+        return {name: count for name, count in fates.items() if count}
+
+    def numbers(self, link: str) -> list[tuple[int, int]]:
+        """Give sequence and link sequence of the frames that a link took."""
+        return [(frame[3], frame[5]) for frame in self.frames[link]]
+
+
+def test_numbers_are_given_once_and_copies_differ_only_in_their_link() -> None:
+    script = Script(1500, 1500)
+    packets = numbered(range(5))
+    script.send(packets)
+    one, two = script.frames["link0"], script.frames["link1"]
+    assert [frame[3] for frame in one] == [frame[3] for frame in two] == [0, 1, 2, 3, 4]
+    assert [frame[8] for frame in one] == [frame[8] for frame in two] == packets
+    assert {frame[:3] for frame in one + two} == {(1, 7, 3)}
+    assert ({frame[4] for frame in one}, {frame[4] for frame in two}) == ({0}, {1})
+    assert script.fates == {"sent": 5}
+
+
+def test_numbers_go_on_from_batch_to_batch_and_wrap() -> None:
+    script = Script(1500)
+    script.sender.sequence = MASK - 1
+    script.send(numbered(range(2)))
+    script.send(numbered(range(2)))
+    assert [number for number, _ in script.numbers("link0")] == [MASK - 1, MASK, 0, 1]
+
+
+def test_each_link_counts_its_own_frames() -> None:
+    script = Script(1500, 1500, 1500, copies=1)
+    for number in range(6):
+        script.send(numbered([number]))
+    assert script.numbers("link0") == [(0, 0), (3, 1)]
+    assert script.numbers("link1") == [(1, 0), (4, 1)]
+    assert script.numbers("link2") == [(2, 0), (5, 1)]
+
+
+def test_closed_link_carries_nothing_and_harms_nothing() -> None:
+    script = Script(1500, 1500)
+    script.links[0].open = False
+    script.sender.links_changed()
+    script.send(numbered(range(3)))
+    assert script.numbers("link0") == []
+    assert script.fates == {"sent": 3}
+
+
+def test_without_an_open_link_packets_are_counted() -> None:
+    script = Script(1500)
+    script.links[0].open = False
+    script.sender.links_changed()
+    script.send(numbered(range(3)))
+    assert script.fates == {"no_link": 3}
+
+
+def test_sender_without_links_counts_and_lives() -> None:
+    script = Script()
+    script.send(numbered(range(3)))
+    assert script.fates == {"no_link": 3}
+
+
+def test_one_link_that_takes_all_is_enough() -> None:
+    script = Script(1500, 1500)
+    script.send(numbered(range(10)), 0, None)
+    assert script.fates == {"sent": 10}
+
+
+@pytest.mark.parametrize(("one", "two", "sent"), [(0, 0, 0), (3, 7, 7), (7, 3, 7), (9, 0, 9), (10, 10, 10)])
+def test_packet_is_sent_when_any_link_took_it(one: int, two: int, sent: int) -> None:
+    script = Script(1500, 1500)
+    script.send(numbered(range(10)), one, two)
+    expected = {"sent": sent, "full": 10 - sent}
+    assert script.fates == {name: count for name, count in expected.items() if count}
+
+
+def test_several_batches_are_settled_together() -> None:
+    script = Script(1500, 1500, copies=1)
+    for _ in range(4):
+        script.sender.send(numbered(range(10)), 0.0)
+    # Each link was given two batches: the first one took 15 of its 20 frames, the second one none.
+    script.settle(15, 0)
+    assert script.fates == {"sent": 15, "full": 25}
+
+
+def test_frames_queued_before_a_batch_are_not_taken_for_its_packets() -> None:
+    script = Script(1500)
+    script.links[0].append(2, 7, 3, bytes(8), 0)
+    script.sender.send(numbered(range(3)), 0.0)
+    script.links[0].settle(2)
+    script.sender.settle()
+    assert script.fates == {"sent": 1, "full": 2}
+
+
+def test_too_big_packets_are_split_to_the_smallest_open_link() -> None:
+    script = Script(1500, 1280)
+    packets = [*numbered([0], 100), *numbered([1], 3000), *numbered([2], 1200)]
+    script.send(packets)
+    frames = script.frames["link0"]
+    assert [frame[8] for frame in frames] == [frame[8] for frame in script.frames["link1"]]
+    assert max(SIZE + len(frame[8]) for frame in frames) <= 1280
+    assert [(frame[3], frame[6], frame[7]) for frame in frames] == [
+        (0, 0, 0), (1, 0, 2), (2, 1, 2), (3, 2, 2), (4, 0, 0),
+    ]  # fmt: skip
+    assert b"".join(frame[8] for frame in frames) == b"".join(packets)
+    assert script.fates == {"sent": 3}
+    assert script.sender.split == 1
+
+
+def test_packet_that_just_fits_is_not_split() -> None:
+    script = Script(1500)
+    script.send([bytes(1500 - SIZE), bytes(1500 - SIZE + 1)])
+    assert [len(frame[8]) for frame in script.frames["link0"]] == [1476, 739, 738]
+    assert script.sender.split == 1
+
+
+def test_smallest_link_that_closes_gives_way_to_larger_frames() -> None:
+    script = Script(1500, 600)
+    script.links[1].open = False
+    script.sender.links_changed()
+    script.send(numbered([0], 1400))
+    assert script.sender.split == 0
+
+
+def test_packet_of_more_pieces_than_there_are_is_counted() -> None:
+    script = Script(SIZE + 100)
+    script.send([bytes(100 * MAX_PIECES + 1), bytes(100 * MAX_PIECES)])
+    assert script.fates == {"sent": 1, "too_big": 1}
+    script.send([bytes(100 * MAX_PIECES + 1)])
+    assert script.fates == {"sent": 1, "too_big": 2}
+
+
+def test_link_too_small_for_any_payload_counts_as_none() -> None:
+    script = Script(SIZE)
+    script.send(numbered(range(2)))
+    assert script.fates == {"no_link": 2}
+
+
+@pytest.mark.parametrize("taken", range(5))
+def test_split_packet_is_sent_only_with_every_piece(taken: int) -> None:
+    script = Script(SIZE + 100)
+    script.send([bytes(400)], taken)
+    assert script.fates == ({"sent": 1} if taken == 4 else {"full": 1})
+
+
+def test_empty_batch_moves_nothing() -> None:
+    script = Script(1500)
+    script.send([])
+    assert script.fates == {}
+
+
+@given(
+    st.none() | st.integers(1, 3),
+    st.lists(
+        st.tuples(st.lists(st.integers(1, 700), max_size=8), st.tuples(*[st.none() | st.integers(0, 20)] * 3)),
+        max_size=8,
+    ),
+)
+def test_sent_means_that_the_packet_can_be_had_whole(
+    copies: int | None, rounds: list[tuple[list[int], tuple[int | None, ...]]]
+) -> None:
+    """Whatever the ports take: captured = sent + dropped, and a receiver of all they took gets just what was sent."""
+    script = Script(SIZE + 100, SIZE + 150, 1500, copies=copies)
+    for sizes, taken in rounds:
+        for half in (sizes[::2], sizes[1::2]):
+            script.sender.send([bytes(size) for size in half], 0.0)
+        script.settle(*taken)
+    frames = {frame[3]: frame for name in script.frames for frame in script.frames[name]}
+    rejoiner = Rejoiner()
+    whole = [
+        packet
+        for _, epoch, _, sequence, _, _, piece, last_piece, payload in frames.values()
+        if (packet := rejoiner.join(epoch, sequence, piece, last_piece, payload, 0.0)) is not None
+    ]
+    assert script.fates.get("sent", 0) == len(whole)
