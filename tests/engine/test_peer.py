@@ -1,0 +1,221 @@
+"""A peer: its links come and go, its numbers stay, and what happens is told once."""
+
+from __future__ import annotations
+
+import pytest
+
+from alagg.engine.events import LatentError, LinkStateChanged, NumberingReset
+from alagg.engine.header import DATA, decode
+from alagg.engine.latent import PERIOD
+from alagg.engine.link import DOWN, SILENT, UP
+from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
+from alagg.engine.recovery import SILENCE
+from tests.engine.helpers import ONE, TWO, data_frames, networks, numbered, settings, take_frames
+
+INTERVAL = 0.125
+
+
+class Script:
+    """A peer whose other side answers probes at once on the links named in `answering`."""
+
+    def __init__(self, *links: str, copies: int | None = None) -> None:
+        self.peer = Peer(
+            settings(*links, destinations=[ONE], copies=copies),
+            NodeSettings(7, probe_interval=INTERVAL),
+            networks(TWO),
+            0.0,
+        )
+        self.answering = set(links)
+        self.now = 0.0
+
+    def run(self, seconds: float) -> list[str]:
+        """Let time pass from deadline to deadline; give the events, links' as "name state"."""
+        end = self.now + seconds
+        while self.peer.deadline() <= end:
+            self.now = max(self.now, self.peer.deadline())
+            self.peer.handle_timer(self.now)
+            for link in self.peer.links.values():
+                cookies = [decode(data)[8] for data in take_frames(link)]
+                if link.name in self.answering:
+                    for cookie in cookies:
+                        self.peer.monitors[link].answered(cookie, self.now)
+        self.now = end
+        return self.events()
+
+    def events(self) -> list[str]:
+        return [
+            f"{event.link} {event.state}" if isinstance(event, LinkStateChanged) else type(event).__name__
+            for event in self.peer.take_events()
+        ]
+
+    def change(self, name: str, *, is_open: bool, mtu: int = 1500, reason: str = "") -> None:
+        self.peer.link_changed(self.peer.links[name], is_open=is_open, mtu=mtu, reason=reason, now=self.now)
+
+    def sent_on(self, *sizes: int) -> dict[str, list[int]]:
+        """Send packets; give the sizes of the payloads on each link."""
+        self.peer.sender.send([bytes(size) for size in sizes], self.now)
+        frames = {link.name: [decode(data) for data in take_frames(link)] for link in self.peer.links.values()}
+        self.peer.sender.settle()
+        return {name: [len(frame[8]) for frame in some if frame[0] == DATA] for name, some in frames.items()}
+
+
+def test_links_come_up_and_say_so_once() -> None:
+    script = Script("fibre", "radio")
+    assert script.run(2.0) == ["fibre up", "radio up"]
+    assert script.run(5.0) == []
+
+
+def test_link_that_never_answers_is_silent() -> None:
+    script = Script("fibre", "radio")
+    script.answering.remove("radio")
+    assert script.run(2.0) == ["fibre up", "radio silent"]
+    assert script.peer.links["radio"].reason == "the peer does not answer"
+    script.answering.add("radio")
+    assert script.run(2.0) == ["radio up"]
+    assert script.peer.links["radio"].reason == ""
+
+
+def test_silent_failure_is_noticed_within_a_few_probes() -> None:
+    script = Script("fibre", "radio")
+    script.run(2.0)
+    script.answering.remove("radio")
+    assert script.run(5 * INTERVAL) == ["radio silent"]
+
+
+def test_port_that_closes_is_noticed_at_once_with_its_reason() -> None:
+    script = Script("fibre", "radio")
+    script.run(2.0)
+    script.change("radio", is_open=False, reason="no carrier")
+    script.peer.handle_timer(script.now)
+    assert script.events() == ["radio down"]
+    assert script.peer.links["radio"].reason == "no carrier"
+    assert script.sent_on(10) == {"fibre": [10], "radio": []}
+    script.change("radio", is_open=True)
+    assert script.run(1.0) == ["radio up"]
+    assert script.sent_on(10) == {"fibre": [10], "radio": [10]}
+
+
+def test_closed_link_is_neither_probed_nor_counted_against() -> None:
+    script = Script("fibre")
+    script.change("fibre", is_open=False, reason="no carrier")
+    script.run(5.0)
+    link = script.peer.links["fibre"]
+    assert (link.tx_frames, link.tx_dropped_down, script.peer.monitors[link].state) == (0, 0, DOWN)
+
+
+def test_mtu_of_a_link_is_followed() -> None:
+    script = Script("fibre", "radio")
+    assert script.sent_on(1400)["fibre"] == [1400]
+    script.change("radio", is_open=True, mtu=1280)
+    assert script.sent_on(1400)["fibre"] == [700, 700]
+    script.change("radio", is_open=False)
+    assert script.sent_on(1400)["fibre"] == [1400]
+
+
+def peer_settings(*links: str, copies: int | None = None, timeout: float | None = None) -> PeerSettings:
+    return settings(*links, destinations=[ONE], copies=copies, reorder_timeout=timeout)
+
+
+def test_update_keeps_numbers_and_what_was_learnt() -> None:
+    script = Script("fibre", "radio")
+    script.run(2.0)
+    script.sent_on(10, 10, 10)
+    fibre = script.peer.links["fibre"]
+    before = fibre.link_sequence
+    script.peer.update(peer_settings("fibre", "cable"), script.now)
+    assert script.peer.links["fibre"] is fibre
+    assert list(script.peer.links) == ["fibre", "cable"]
+    assert len({link.id for link in script.peer.links.values()}) == 2
+    script.answering.add("cable")
+    assert script.run(1.0) == ["cable up"]
+    script.sent_on(10)
+    assert script.peer.sender.sequence == 4
+    assert fibre.link_sequence > before
+    assert script.peer.monitors[fibre].state == UP
+
+
+def test_update_changes_copies_weight_sources_and_timeout() -> None:
+    script = Script("fibre", "radio")
+    new = PeerSettings(
+        "peer", networks("10.7.0.0/16"), (LinkSettings("fibre", 1500, weight=9), LinkSettings("radio", 1500)),
+        copies=1, reorder_timeout=0.0,
+    )  # fmt: skip
+    script.peer.update(new, 0.0)
+    assert script.sent_on(1) == {"fibre": [1], "radio": []}
+    assert script.sent_on(2) == {"fibre": [], "radio": [2]}
+    assert script.peer.links["fibre"].weight == 9
+    script.peer.receiver.receive(script.peer.links["fibre"], data_frames([0, 5]), 0, 0.0)
+    assert script.peer.receiver.refused["foreign_source"] == 2
+    assert script.peer.receiver.lanes[0].reorder.fixed == 0.0
+
+
+def test_update_delivers_what_was_held_when_reordering_is_switched_off() -> None:
+    script = Script("fibre", "radio")
+    receiver = script.peer.receiver
+    receiver.receive(script.peer.links["radio"], data_frames([0]), 0, 0.0)
+    receiver.receive(script.peer.links["fibre"], data_frames([0, 2]), 0, 0.0)
+    assert len(receiver.packets) == 1
+    script.peer.update(peer_settings("fibre", "radio", timeout=0.0), 0.0)
+    assert receiver.packets == numbered([0, 2])
+
+
+def test_removed_link_holds_nothing_up() -> None:
+    script = Script("fibre", "radio")
+    receiver, links = script.peer.receiver, script.peer.links
+    receiver.receive(links["radio"], data_frames([0]), 0, 0.0)
+    script.peer.update(peer_settings("fibre"), 0.0)
+    receiver.receive(links["fibre"], data_frames([0, 2]), 0, 0.0)
+    assert receiver.packets == numbered([0, 2])
+
+
+def test_restart_of_the_other_side_is_told_but_not_its_first_start() -> None:
+    script = Script("fibre")
+    receive = script.peer.receiver.receive
+    receive(script.peer.links["fibre"], data_frames(range(5)), 0, 0.0)
+    assert script.events() == []
+    receive(script.peer.links["fibre"], data_frames(range(20), epoch=2), 0, SILENCE)
+    assert script.peer.take_events() == [NumberingReset("peer", 0, 2)]
+    assert script.events() == []
+
+
+@pytest.mark.parametrize(("copies", "told"), [(None, True), (2, True), (1, False)])
+def test_redundancy_that_is_gone_in_silence_is_told(copies: int | None, *, told: bool) -> None:
+    script = Script("fibre", "radio", copies=copies)
+    script.run(2.0)
+    script.peer.receiver.receive(script.peer.links["fibre"], data_frames(range(100)), 0, script.now)
+    assert script.run(PERIOD) == (["LatentError"] if told else [])
+    assert script.peer.latent_errors == told
+
+
+def test_redundancy_that_is_there_is_not_worth_an_event() -> None:
+    script = Script("fibre", "radio")
+    script.run(2.0)
+    for link in script.peer.links.values():
+        script.peer.receiver.receive(link, data_frames(range(100)), 0, script.now)
+    assert script.run(PERIOD) == []
+
+
+def test_event_of_missing_copies_says_how_many() -> None:
+    script = Script("fibre", "radio", "cable")
+    script.run(2.0)
+    for name, count in (("fibre", 100), ("radio", 30)):
+        script.peer.receiver.receive(script.peer.links[name], data_frames(range(count)), 0, script.now)
+    script.now += PERIOD
+    script.peer.handle_timer(script.now)
+    assert LatentError("peer", 200, 30) in script.peer.take_events()
+
+
+def test_loss_of_a_link() -> None:
+    script = Script("fibre", "radio")
+    fibre, radio = script.peer.links.values()
+    script.peer.receiver.receive(fibre, data_frames(range(0, 99, 2)), 0, 0.0)
+    assert script.peer.loss(fibre) == pytest.approx(49 / 99)
+    assert script.peer.loss(radio) is None
+
+
+def test_state_and_reason_of_a_link_agree() -> None:
+    script = Script("fibre")
+    monitor = script.peer.monitors[script.peer.links["fibre"]]
+    assert (monitor.state, script.peer.links["fibre"].reason) == (SILENT, "")
+    script.run(1.0)
+    assert (monitor.state, script.peer.links["fibre"].reason) == (UP, "")
