@@ -11,8 +11,9 @@ import alagg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeAlias
 
-    Subparsers = argparse._SubParsersAction[Any]  # noqa: SLF001 - argparse has no public name
+    Subparsers: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - argparse has no public name
 
 _COMMANDS: Final = {
     "check": "validate the configuration, examine the host, and say how to mend what is wrong",
