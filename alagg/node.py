@@ -41,6 +41,7 @@ STOP_TIME: Final = 3.0
 """Seconds that the worker has to end."""
 ANSWER_TIME: Final = 5.0
 """Seconds in which the worker must answer the supervisor."""
+WORKER_DIED: Final = "the worker process has died; its own message stands above"
 NEEDS_RESTART: Final = (
     "queue", "ethertype", "window", "probe_interval", "mark", "device", "control_socket", "control_group",
     "log_level", "log_format", "manage_host",
@@ -87,10 +88,11 @@ class Node:
         for line in journal.acquire():
             log.warning("a node that was killed left this behind: %s", line)
         stack.callback(self._undo, journal)
-        self._control = ControlServer(config.control_socket, config.control_group)
-        stack.callback(self._control.close)
         self._signals = _Signals(stack)
         self._connection = self._start_worker(pcap)
+        # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
+        self._control = ControlServer(config.control_socket, config.control_group)
+        stack.callback(self._control.close)
         self._set_up_host(journal)
         self._watch(self._signals.fileno(), self._on_signal)
         self._watch(self._control.fileno(), self._on_client)
@@ -135,8 +137,15 @@ class Node:
             if connection.poll(ANSWER_TIME):
                 return connection.recv()
         except (EOFError, OSError):
-            raise NodeError("the worker process has died; its own message stands above") from None
+            raise NodeError(WORKER_DIED) from None
         raise NodeError("the worker process does not answer")
+
+    def _tell(self, message: object) -> None:
+        """Send a message that needs no answer."""
+        try:
+            self._connection.send(message)
+        except OSError:
+            raise NodeError(WORKER_DIED) from None
 
     def _stop_worker(self, connection: Connection) -> None:
         try:
@@ -152,7 +161,7 @@ class Node:
 
     def _on_worker(self) -> None:
         """Handle an unasked message: the worker sends none, so it has died."""
-        raise NodeError("the worker process has died; its own message stands above")
+        raise NodeError(WORKER_DIED)
 
     # --- the host -------------------------------------------------------------------------------------------
 
@@ -161,30 +170,32 @@ class Node:
         from alagg.system import netlink
         from alagg.system.host import Host
 
-        self._netlink = netlink
         self._watcher = netlink.Watcher()
         self._stack.callback(self._watcher.close)
         self._host = Host(self.config, journal)
         self._stack.callback(self._host.tear_down)
         self._host.set_up()
-        self._tell_facts()
-
-    def _tell_facts(self) -> None:
-        """Find out what the host looks like now, and tell those who must know."""
-        names = {link.interface for link in self.config.links}
-        found = {name: self._netlink.interface(name) for name in names}
-        interfaces = {name: interface for name, interface in found.items() if interface is not None}
-        self._host.update(interfaces.values())
-        facts = HostFacts({name: _facts(interface) for name, interface in interfaces.items()}, self._local())
-        self._connection.send(facts)
-
-    def _local(self) -> tuple[Network, ...]:
-        addresses = sorted(self._netlink.local_addresses(), key=lambda address: (address.version, int(address)))
-        return (*(ipaddress.ip_network(address) for address in addresses), *self.config.networks)
+        self._watcher.events()
+        self._follow_host()
 
     def _on_netlink(self) -> None:
         if self._watcher.events():
-            self._tell_facts()
+            self._follow_host()
+
+    def _follow_host(self) -> None:
+        """Tell the worker what the host looks like now; then adapt what we set up there."""
+        names = {link.interface for link in self.config.links}
+        interfaces = [interface for interface in self._watcher.interfaces if interface.name in names]
+        self._tell(HostFacts({interface.name: _facts(interface) for interface in interfaces}, self._local()))
+        try:
+            self._host.update(interfaces)
+        except HostError as error:
+            # An interface may be gone again before we get there; traffic over the others goes on.
+            log.error("cannot follow a change of the host: %s", error)  # noqa: TRY400 - a line, not a traceback
+
+    def _local(self) -> tuple[Network, ...]:
+        addresses = sorted(self._watcher.addresses, key=lambda address: (address.version, int(address)))
+        return (*(ipaddress.ip_network(address) for address in addresses), *self.config.networks)
 
     def _undo(self, journal: Journal) -> None:
         for line in journal.undo():
@@ -212,8 +223,8 @@ class Node:
             log.error("not reloaded: %s", error)  # noqa: TRY400 - a user reads one line, not a traceback
         else:
             self.config = config
-            self._connection.send(Reconfigure(config))
-            self._tell_facts()
+            self._tell(Reconfigure(config))
+            self._follow_host()
             log.info("reloaded: %d peers over %d links", len(config.peers), len(config.links))
         self._notifier.notify("READY=1")
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from alagg.control.snapshot import snapshot
+from alagg.control.snapshot import Json, snapshot
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.header import SIZE
 from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
@@ -50,6 +50,8 @@ class PortSlot:
         self.link = link
         self.config = config
         self.port: Port | None = None
+        self.descriptor = -1
+        """The open port's descriptor; a port that has gone down may not tell it any more."""
         self.index = 0
         """The interface's index when the port was opened: another one means another interface."""
         self.retry_time = 0.0
@@ -130,12 +132,13 @@ class Worker:
     def reconfigure(self, config: Config) -> None:
         """Take a new configuration; what stays the same keeps running."""
         now = self.clock()
+        self._write(now)  # what is queued on a link that goes away must still leave on it
         self.config = config
         self.endpoint.update(peer_settings(config), now)
         self._update_slots(now)
         self.take_facts(self._facts)
 
-    def snapshot(self) -> dict[str, object]:
+    def snapshot(self) -> Json:
         """Give every counter (see `alagg.control.snapshot`)."""
         ports = {link: slot.port for link, slot in self.slots.items()}
         return snapshot(self.endpoint, self.config, ports, self.capture, self.injector)
@@ -209,12 +212,13 @@ class Worker:
         except OSError as error:
             return error.strerror or str(error)
         slot.index = index
-        self.watch(slot.port.fileno(), lambda now: self._receive(slot, now))
+        slot.descriptor = slot.port.fileno()
+        self.watch(slot.descriptor, lambda now: self._receive(slot, now))
         return ""
 
     def _close(self, slot: PortSlot) -> None:
         if slot.port is not None:
-            self.unwatch(slot.port.fileno())
+            self.unwatch(slot.descriptor)
             slot.port.close()
             slot.port = None
 

@@ -23,9 +23,11 @@ def snapshot(
 ) -> Json:
     """Give every counter.
 
-    The identities that hold in it: `capture.captured` = the peers' `tx.captured` + `drops.no_peer` + the capture's
-    own drops; `tx.captured` = `tx.sent` + each `tx.dropped_…`; `rx.frames` = `rx.passed` + `rx.discarded` +
-    `rx.rogue` + `rx.probes` + `rx.replies` + `rx.bad_cookie` + `rx.unknown_lane`.
+    The identities that hold in it, as long as no peer was removed: `capture.captured` = the peers' `tx.captured` +
+    `drops.no_peer` + the capture's own drops; `tx.captured` = `tx.sent` + each `tx.dropped_…`; `rx.frames` =
+    `rx.passed` + `rx.discarded` + `rx.rogue` + `rx.probes` + `rx.replies` + `rx.bad_cookie` + `rx.unknown_lane` =
+    the `rx_frames` of the peer's links, those included that were removed; the peers' `rx.delivered` =
+    `injector.injected` + each `injector.dropped_…`.
     """
     peers = [endpoint.peers[peer.name] for peer in config.peers]
     links = [

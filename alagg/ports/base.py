@@ -32,7 +32,7 @@ class Port(Protocol):
             How many were taken, always the first ones. When the link is full the rest is dropped by the caller.
 
         Raises:
-            OSError: the port cannot send now (interface down or gone); nothing more was taken.
+            OSError: the port cannot send now (interface down or gone), and took none of these frames.
         """
 
     def receive(self) -> list[bytes]:

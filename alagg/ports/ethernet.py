@@ -23,6 +23,8 @@ ETHERNET_HEADER: Final = 14
 RECEIVE_BUFFER: Final = 8 << 20
 """Bytes of the socket's receive buffer: it bridges the time in which the loop is busy elsewhere."""
 
+_LARGEST_FRAME: Final = 65_535 + ETHERNET_HEADER
+"""Bytes that one read takes: an interface's MTU may grow while the port is open, up to 65,535 (ETH_MAX_MTU)."""
 _SOL_PACKET: Final = 263
 _PACKET_STATISTICS: Final = 6
 _PACKET_IGNORE_OUTGOING: Final = 23
@@ -82,7 +84,8 @@ class EthernetPort:
         """Send frames without waiting; give how many the link took.
 
         Raises:
-            OSError: the interface is down or gone (ENETDOWN, ENXIO), or its MTU has shrunk (EMSGSIZE).
+            OSError: the interface is down or gone (ENETDOWN, ENXIO), or its MTU has shrunk (EMSGSIZE). When the
+                link took some frames before, the next call raises it.
         """
         sendmsg, prefix = self._socket.sendmsg, self._prefix
         count = 0
@@ -92,7 +95,7 @@ class EthernetPort:
                 count += 1
         except OSError as error:
             # EAGAIN: the socket's send buffer waits in the interface's queue; ENOBUFS: that queue dropped it.
-            if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
+            if not count and error.errno not in (errno.EAGAIN, errno.ENOBUFS):
                 raise
         return count
 
@@ -102,11 +105,11 @@ class EthernetPort:
         Raises:
             OSError: the interface went down (ENETDOWN).
         """
-        recv, size = self._socket.recv, self.mtu + ETHERNET_HEADER
+        recv = self._socket.recv
         frames: list[bytes] = []
         try:
             for _ in range(BATCH):
-                frames.append(recv(size))  # noqa: PERF401 - the frames before an exception count
+                frames.append(recv(_LARGEST_FRAME))  # noqa: PERF401 - the frames before an exception count
         except BlockingIOError:
             pass
         except OSError:

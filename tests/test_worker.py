@@ -1,0 +1,483 @@
+"""The loop: what the capture gives comes out at the other side, whatever the ports do, and each fate is counted."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import multiprocessing
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alagg import worker as worker_module
+from alagg.config import load
+from alagg.engine.events import LatentError, LinkStateChanged
+from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
+from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
+from alagg.worker import RETRY, Worker, log_event, worker_process
+from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, numbered, numbers
+from tests.memory_net import Clock, Node, Wire, run, settle, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from alagg.config import Config
+
+THREE = "10.0.0.3"
+
+
+class Net:
+    """Two nodes, `a` and `b`, joined by two links, `eth0` and `eth1`."""
+
+    def __init__(self, directory: Path, **faults: dict[str, float]) -> None:
+        self.directory = directory
+        self.clock = Clock()
+        self.wires = {"eth0": Wire(), "eth1": Wire()}
+        for name, values in faults.items():
+            self.wires[name].faults = values
+        self.a = Node("a", self.config("a"), 0xA, self.wires, self.clock)
+        self.b = Node("b", self.config("b"), 0xB, self.wires, self.clock)
+        self.a.facts([ONE, ONE6])
+        self.b.facts([TWO, TWO6])
+        settle(self.a, self.b)
+
+    def config(self, name: str, *interfaces: str, **options: str) -> Config:
+        destinations = f"{TWO}, {TWO6}" if name == "a" else f"{ONE}, {ONE6}"
+        peers = {"peer": (destinations, interfaces or ("eth0", "eth1"))}
+        return write_config(self.directory / f"{name}.cfg", peers, **options)
+
+    def run(self, seconds: float) -> None:
+        run(self.clock, seconds, self.a, self.b)
+
+    def exchange(self, packets: list[bytes]) -> list[bytes]:
+        self.a.capture.put(packets)
+        settle(self.a, self.b)
+        return self.b.packets()
+
+    def close(self) -> None:
+        for node in (self.a, self.b):
+            node.worker.running = False
+            node.worker.run()
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Net]:
+    net = Net(tmp_path)
+    yield net
+    net.close()
+
+
+def link(snapshot: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(link for link in snapshot["links"] if link["name"] == name)
+
+
+# --- packets ----------------------------------------------------------------------------------------------------
+
+
+def test_packets_cross_both_ways_each_once_and_in_order(net: Net) -> None:
+    to_b = [*numbered(range(500)), ipv6(b"six", ONE6, TWO6)]
+    to_a = [*numbered(range(300), source=TWO, destination=ONE), ipv6(b"back", TWO6, ONE6)]
+    net.a.capture.put(to_b)
+    net.b.capture.put(to_a)
+    settle(net.a, net.b)
+    assert net.b.packets() == to_b
+    assert net.a.packets() == to_a
+
+
+def test_packet_too_big_for_the_links_crosses_whole(net: Net) -> None:
+    large = [ipv4(os.urandom(65_511)), *numbered([1])]
+    assert net.exchange(large) == large
+
+
+def test_packet_for_nobody_is_counted(net: Net) -> None:
+    assert net.exchange([ipv4(b"?", destination="192.0.2.1")]) == []
+    assert snapshot_of(net.a)["drops"] == {"no_peer": 1}
+
+
+def test_several_peers_at_once(tmp_path: Path) -> None:
+    clock = Clock()
+    wires = {name: Wire() for name in ("b0", "b1", "c0", "c1")}
+    hub_peers = {"b": (TWO, ("b0", "b1")), "c": (THREE, ("c0", "c1"))}
+    hub = Node("hub", write_config(tmp_path / "hub.cfg", hub_peers), 1, wires, clock)
+    leaves = [
+        Node(name, write_config(tmp_path / f"{name}.cfg", {"hub": (ONE, links)}), epoch, wires, clock)
+        for epoch, (name, links) in enumerate((("b", ("b0", "b1")), ("c", ("c0", "c1"))), 2)
+    ]
+    hub.facts([ONE])
+    for leaf, address in zip(leaves, (TWO, THREE), strict=True):
+        leaf.facts([address])
+        leaf.capture.put(numbered(range(10), source=address, destination=ONE))
+    hub.capture.put(
+        [packet for pair in zip(numbered(range(100)), numbered(range(100), destination=THREE), strict=True)
+         for packet in pair]
+    )
+    settle(hub, *leaves)
+    assert leaves[0].packets() == numbered(range(100))
+    assert leaves[1].packets() == numbered(range(100), destination=THREE)
+    assert sorted(hub.packets()) == sorted(
+        packet for address in (TWO, THREE) for packet in numbered(range(10), source=address, destination=ONE)
+    )
+    assert [peer["tx"]["sent"] for peer in snapshot_of(hub)["peers"]] == [100, 100]
+
+
+# --- ports that fail and come back ------------------------------------------------------------------------------
+
+
+def test_port_that_fails_loses_nothing_and_comes_back(net: Net) -> None:
+    net.wires["eth0"].ends["a"].fail(errno.ENETDOWN)
+    packets = numbered(range(200))
+    assert net.exchange(packets) == packets
+    state = link(snapshot_of(net.a), "eth0")
+    assert (state["state"], state["reason"]) == ("down", "Network is down")
+    assert net.wires["eth0"].opened["a"] == 1
+    net.run(RETRY + 0.05)
+    assert net.wires["eth0"].opened["a"] == 2
+    net.run(0.5)
+    assert link(snapshot_of(net.a), "eth0")["state"] == "up"
+    frames = link(snapshot_of(net.a), "eth0")["tx_frames"]
+    assert net.exchange(packets) == packets
+    assert link(snapshot_of(net.a), "eth0")["tx_frames"] >= frames + 200
+
+
+def test_interface_that_returns_with_another_index_is_opened_anew(net: Net) -> None:
+    net.a.facts([ONE, ONE6], eth0="missing")
+    assert link(snapshot_of(net.a), "eth0")["reason"] == "the interface does not exist"
+    net.run(1)
+    assert net.wires["eth0"].opened["a"] == 1
+    net.a.facts([ONE, ONE6], index=7)
+    # eth1 is another interface now, too, although nobody saw it go.
+    assert {name: wire.opened["a"] for name, wire in net.wires.items()} == {"eth0": 2, "eth1": 2}
+    net.run(0.5)
+    packets = numbered(range(50))
+    assert net.exchange(packets) == packets
+    assert link(snapshot_of(net.b), "eth0")["state"] == "up"
+
+
+def test_interface_that_is_down_is_left_alone_until_it_is_up(net: Net) -> None:
+    net.a.facts([ONE, ONE6], eth1="no carrier")
+    state = link(snapshot_of(net.a), "eth1")
+    assert (state["state"], state["reason"]) == ("down", "no carrier")
+    net.run(1)
+    assert net.wires["eth1"].opened["a"] == 1
+    net.a.facts([ONE, ONE6])
+    assert net.wires["eth1"].opened["a"] == 2
+
+
+def test_port_that_cannot_be_opened_is_tried_again_at_a_steady_pace(net: Net) -> None:
+    net.wires["eth0"].refuse = OSError(errno.ENODEV, "No such device")
+    net.wires["eth0"].ends["a"].fail()
+    net.run(1)
+    assert link(snapshot_of(net.a), "eth0")["reason"] == "No such device"
+    net.wires["eth0"].refuse = None
+    net.run(RETRY + 0.02)
+    assert net.wires["eth0"].opened["a"] == 2
+
+
+def test_without_any_link_packets_are_dropped_and_counted(net: Net) -> None:
+    net.a.facts([ONE, ONE6], eth0="the interface is down", eth1="the interface is down")
+    assert net.exchange(numbered(range(10))) == []
+    assert snapshot_of(net.a)["peers"][0]["tx"]["dropped_no_link"] == 10
+
+
+def test_changed_mtu_reaches_the_engine_without_opening_the_port_anew(net: Net) -> None:
+    for wire in net.wires.values():
+        wire.mtu = wire.ends["a"].mtu = 9000
+    net.a.facts([ONE, ONE6])
+    packets = [ipv4(bytes(8000))]
+    assert net.exchange(packets) == packets
+    sent = snapshot_of(net.a)
+    assert (link(sent, "eth0")["mtu"], sent["peers"][0]["tx"]["split"]) == (9000, 0)
+    assert net.wires["eth0"].opened["a"] == 1
+
+
+# --- full links (defect 8 of the 2015 program) ------------------------------------------------------------------
+
+
+def test_defect_8_full_link_never_delays_the_other(net: Net) -> None:
+    """Send errors were ignored there, and one blocking link delayed the rest."""
+    net.wires["eth0"].ends["a"].room = 3
+    net.wires["eth0"].ends["a"].refused = 0
+    packets = numbered(range(100))
+    net.a.capture.put(packets)
+    net.a.worker.step(0)  # the capture's batch goes out
+    net.a.worker.step(0)
+    net.b.worker.step(0)
+    net.b.worker.step(0)
+    assert net.b.packets() == packets
+    sent = snapshot_of(net.a)
+    assert link(sent, "eth0")["tx_dropped_full"] == net.wires["eth0"].ends["a"].refused > 0
+    assert link(sent, "eth1")["tx_dropped_full"] == 0
+    assert sent["peers"][0]["tx"]["dropped_full"] == 0
+
+
+def test_defect_8_packet_that_no_link_takes_is_counted(net: Net) -> None:
+    for wire in net.wires.values():
+        wire.ends["a"].room = 4
+    assert numbers(net.exchange(numbered(range(10)))) == [0, 1, 2, 3]
+    tx = snapshot_of(net.a)["peers"][0]["tx"]
+    assert (tx["captured"], tx["sent"], tx["dropped_full"]) == (10, 4, 6)
+
+
+def test_defect_8_send_error_is_not_ignored(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a failing port did not take is counted, and the other port carries on."""
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EMSGSIZE, "Message too long")
+
+    monkeypatch.setattr(net.wires["eth0"].ends["a"], "send", fail)
+    packets = numbered(range(10))
+    assert net.exchange(packets) == packets
+    state = link(snapshot_of(net.a), "eth0")
+    assert (state["tx_dropped_down"], state["reason"]) == (10, "Message too long")
+
+
+# --- reconfiguration (defect 10) --------------------------------------------------------------------------------
+
+
+def test_defect_10_reload_removes_and_adds_links_without_losing_a_packet(net: Net) -> None:
+    """It had no reload. Numbers go on where they were, so the other side notices nothing."""
+    sent: list[bytes] = []
+    for number, interfaces in enumerate((("eth0",), ("eth0", "eth1"), ("eth1",), ("eth1", "eth0"))):
+        batch = numbered(range(100 * number, 100 * number + 100))
+        sent += batch
+        net.a.capture.put(batch)
+        net.a.worker.step(0)
+        net.a.worker.reconfigure(net.config("a", *interfaces))
+        net.run(0.3)
+    assert net.b.packets() == sent
+    rx = snapshot_of(net.b)["peers"][0]["rx"]
+    assert (rx["lost"], rx["resets"], rx["passed"]) == (0, 0, 400)
+    state = net.a.worker.snapshot()
+    assert [link["name"] for link in state["links"]] == ["eth1", "eth0"]
+    assert state["peers"][0]["tx"]["sent"] == 400
+
+
+def test_reload_sends_what_is_queued_on_a_link_that_goes_away(net: Net) -> None:
+    """A capture and a new configuration that come in the same round must not cost a packet."""
+    net.a.worker.reconfigure(net.config("a", "eth0"))
+    net.a.worker.endpoint.send(numbered([1, 2]), net.clock.now)
+    net.a.worker.reconfigure(net.config("a", "eth1"))
+    settle(net.a, net.b)
+    assert numbers(net.b.packets()) == [1, 2]
+
+
+def test_reload_opens_a_link_whose_settings_changed_and_no_other(net: Net) -> None:
+    net.a.worker.reconfigure(net.config("a"))
+    assert net.wires["eth0"].opened["a"] == 1
+    text = (net.directory / "a.cfg").read_text().replace("02:00:00:00:00:01", "02:00:00:00:00:02", 1)
+    (net.directory / "a.cfg").write_text(text)
+    net.a.worker.reconfigure(load(net.directory / "a.cfg"))
+    assert {name: wire.opened["a"] for name, wire in net.wires.items()} == {"eth0": 2, "eth1": 1}
+
+
+# --- accounting -------------------------------------------------------------------------------------------------
+
+
+def snapshot_of(node: Node) -> dict[str, Any]:
+    """Give a node's snapshot, after holding it to the identities that must hold at any time."""
+    snapshot = node.worker.snapshot()
+    assert_accounted(snapshot)
+    return snapshot
+
+
+def assert_accounted(snapshot: dict[str, Any]) -> None:
+    peers = snapshot["peers"]
+    captured = snapshot["capture"]["captured"]
+    assert captured == sum(peer["tx"]["captured"] for peer in peers) + snapshot["drops"]["no_peer"]
+    for peer in peers:
+        tx, rx = peer["tx"], peer["rx"]
+        assert tx["captured"] == tx["sent"] + sum(tx[key] for key in tx if key.startswith("dropped_"))
+        links = [link for link in snapshot["links"] if link["peer"] == peer["name"]]
+        assert rx["frames"] == sum(link["rx_frames"] for link in links)
+        kinds = ("passed", "discarded", "rogue", "probes", "replies", "bad_cookie", "unknown_lane")
+        assert rx["frames"] == sum(rx[kind] for kind in kinds)
+    delivered = sum(peer["rx"]["delivered"] for peer in peers)
+    assert delivered == snapshot["injector"]["injected"] + snapshot["injector"]["refused"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_is_unaccounted_for(tmp_path: Path, seed: int) -> None:
+    """With every fault on both links: each packet and each frame is counted once, on both sides."""
+    faults = {"loss": 0.1, "duplicate": 0.1, "corrupt": 0.1, "reorder": 0.1}
+    net = Net(tmp_path, eth0=faults, eth1=dict(faults))
+    net.a.seed, net.b.seed = 100 + seed, 200 + seed
+    for number in range(40):
+        net.a.capture.put(numbered(range(20 * number, 20 * number + 20)))
+        net.b.capture.put(numbered(range(20 * number, 20 * number + 20), source=TWO, destination=ONE))
+        net.run(0.02)
+    net.run(1)
+    for node, other in ((net.a, net.b), (net.b, net.a)):
+        packets, state, theirs = numbers(node.packets()), snapshot_of(node), snapshot_of(other)
+        rx = state["peers"][0]["rx"]
+        assert (rx["held"], rx["rogue"]) == (0, 0)
+        assert len(packets) == len(set(packets)) == rx["passed"] == rx["delivered"]
+        # What neither came nor is late is lost, up to the highest number that came.
+        assert rx["passed"] + rx["lost"] <= theirs["peers"][0]["tx"]["sent"] == 800
+        for name, wire in net.wires.items():
+            lost = link(theirs, name)
+            harmed = lost["tx_frames"] + lost["fault_duplicated"] - lost["fault_lost"] - lost["lost"]
+            mine = link(state, name)
+            assert 0 <= harmed - mine["rx_frames"] - mine["malformed"] <= 1, "more than one frame is held back"
+            assert mine["malformed"] == sum(mine[key] for key in mine if key.startswith("malformed_"))
+            assert mine["malformed"] > 0
+            assert wire.ends[node.name].received == mine["rx_frames"] + mine["malformed"]
+    net.close()
+
+
+# --- the end ----------------------------------------------------------------------------------------------------
+
+
+def test_stop_releases_what_is_held_and_closes_the_edges(net: Net) -> None:
+    first, _, *rest = data_frames(range(5))
+    net.wires["eth0"].ends["b"].deliver(first)
+    for frame in rest:
+        net.wires["eth0"].ends["b"].deliver(frame)
+    net.b.worker.step(0)
+    assert numbers(net.b.packets()) == [0]
+    assert net.b.worker.snapshot()["peers"][0]["rx"]["held"] == 3
+    net.b.worker.running = False
+    net.b.worker.run()
+    assert numbers(net.b.packets()) == [2, 3, 4]
+    assert net.b.capture.fileno() == -1
+    assert net.wires["eth0"].ends["b"].fileno() == -1
+    assert net.b.injector.send([b"late"]) == 0
+
+
+def test_loop_waits_until_something_is_due(net: Net) -> None:
+    """Nothing to do means asleep: the loop's wait reaches to the engine's next deadline."""
+    net.run(0.5)
+    waits: list[float] = []
+
+    class Poll:
+        def poll(self, timeout: float) -> list[tuple[int, int]]:
+            waits.append(timeout)
+            net.clock.now += timeout
+            net.a.worker.running = len(waits) < 20
+            return []
+
+        def __getattr__(self, name: str) -> object:
+            return lambda *_: None
+
+    real, net.a.worker._epoll = net.a.worker._epoll, Poll()  # type: ignore[assignment]
+    net.a.worker.run()
+    real.close()
+    assert sum(waits) > 0.5
+    assert max(waits) <= RETRY
+
+
+# --- the worker's process ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def edges(monkeypatch: pytest.MonkeyPatch) -> MemoryCapture:
+    """Put edges in memory in the place of the kernel's."""
+    capture = MemoryCapture()
+    monkeypatch.setattr(worker_module, "NfqueueCapture", lambda queue: capture)
+    monkeypatch.setattr(worker_module, "RawInjector", lambda mark: MemoryInjector())
+    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: MemoryPort(prefix=b"P" * 14))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    return capture
+
+
+def supervise(config: Config, pcap: Path | None, *messages: object) -> Connection:
+    """Say all these things to a worker, let it run to its end, and give the connection with its answers."""
+    ours, theirs = multiprocessing.Pipe()
+    for message in messages:
+        ours.send(message)
+    worker_process(config, theirs, pcap)
+    theirs.close()
+    return ours
+
+
+def answers(connection: Connection) -> list[Any]:
+    with connection:
+        found = []
+        while connection.poll(0):
+            try:
+                found.append(connection.recv())
+            except EOFError:
+                break
+        return found
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return write_config(tmp_path / "node.cfg", {"peer": (TWO, ("eth0",))})
+
+
+UP = HostFacts({"eth0": InterfaceFacts(3, 1500, "")}, ())
+
+
+def test_process_serves_its_supervisor_until_told_to_stop(
+    config: Config, edges: MemoryCapture, tmp_path: Path
+) -> None:
+    both = write_config(tmp_path / "both.cfg", {"peer": (TWO, ("eth0", "eth1"))})
+    ready, first, second = answers(
+        supervise(config, None, SnapshotRequest(), UP, Reconfigure(both), SnapshotRequest(), Stop())
+    )
+    assert ready == Ready()
+    assert [(link["name"], link["reason"]) for link in first["links"]] == [("eth0", "not opened yet")]
+    reasons = [(link["name"], link["reason"]) for link in second["links"]]
+    assert reasons == [("eth0", ""), ("eth1", "the interface does not exist")]
+    assert edges.fileno() == -1
+
+
+def test_process_ends_when_its_supervisor_is_gone(config: Config, edges: MemoryCapture) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    ours.send(UP)
+    worker = Worker(config, 1, edges, MemoryInjector(), lambda *_: MemoryPort())
+    worker_module._Supervised(worker, theirs)
+    worker.step(0)
+    assert worker.running
+    ours.close()
+    worker.run()  # it would not return otherwise
+    theirs.close()
+
+
+def test_process_that_cannot_capture_says_why(
+    config: Config, edges: MemoryCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(queue: int) -> MemoryCapture:
+        raise OSError("Failed to create queue")
+
+    monkeypatch.setattr(worker_module, "NfqueueCapture", refuse)
+    (answer,) = answers(supervise(config, None))
+    assert isinstance(answer, Failed)
+    assert "NFQUEUE 1: Failed to create queue" in answer.reason
+    edges.close()
+
+
+def test_process_writes_frames_to_a_capture_file(config: Config, edges: MemoryCapture, tmp_path: Path) -> None:
+    answers(supervise(config, tmp_path / "all.pcap", UP, Stop()))
+    probe = b"\x12\x00"
+    assert b"P" * 14 + probe in (tmp_path / "all.pcap").read_bytes()
+
+
+def test_port_that_cannot_be_opened_is_no_reason_to_end(
+    config: Config, edges: MemoryCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> MemoryPort:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(worker_module, "EthernetPort", refuse)
+    _, state = answers(supervise(config, None, UP, SnapshotRequest(), Stop()))
+    assert state["links"][0]["reason"] == "Operation not permitted"
+
+
+@pytest.mark.parametrize(("event", "level"), [
+    (LinkStateChanged("office", "fibre", "up", ""), logging.INFO),
+    (LinkStateChanged("office", "fibre", "silent", "the peer does not answer"), logging.WARNING),
+    (LatentError("office", 100, 3), logging.WARNING),
+])
+def test_events_become_one_line_with_their_values(
+    event: LinkStateChanged | LatentError, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        log_event(event)
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (level, str(event))
+    assert record.__dict__["peer"] == "office"
+    assert "\n" not in record.getMessage()
