@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 COUNT: Final = 400
 INTERVAL: Final = 0.01
 
+_CLEAN: Final = Settings()
+
 
 @dataclass(frozen=True)
 class Fault:
     """What happens to the two links of a lab; link 1 never loses, repeats or damages anything."""
 
     says: str
-    first: Settings = Settings()
+    first: Settings = _CLEAN
     """Link 0, the one that carries the addresses."""
-    second: Settings = Settings()
+    second: Settings = _CLEAN
     """Link 1."""
     cut: bool = False
     """Link 0 becomes a black hole halfway."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from alagg.lab import measure
-from alagg.lab.namespace import Namespace
+from alagg.lab.namespace import LabError, Namespace
+from alagg.lab.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from alagg.lab.measure import Family, Sizes, Stream, Transfer
-
-from alagg.lab.node import Node
 
 
 class Host(Namespace):
@@ -53,6 +53,18 @@ class Host(Namespace):
             *(f"address replace {address} dev {interface} nodad" for address in self.addresses.get(interface, ())),
             *(f"route replace {route} dev {interface}" for route in self.routes.get(interface, ())),
         )
+
+    def await_reach(self, target: Host, *, family: Family = 4, timeout: float = 10) -> None:
+        """Wait until pings to another host are answered, for example after a link came back.
+
+        Raises:
+            LabError: none was within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if measure.ping(self, target, count=3, interval=0.02, family=family, grace=0.1).result().received:
+                return
+        raise LabError(f"{self.name} does not reach {target.address(family)} within {timeout:g} s")
 
     # --- traffic: each of these has a twin in `alagg.lab.measure` that does not wait --------------------------------
 

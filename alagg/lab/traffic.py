@@ -15,133 +15,17 @@ import socket
 import struct
 import sys
 import time
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-_LARGEST: Final = 65_536
+from alagg.lab.channel import LARGEST, UdpChannel, open_channel, open_socket, without_header
+
+if TYPE_CHECKING:
+    from alagg.lab.channel import Channel
+
 _TCP_BLOCK: Final = 1 << 18
 _SO_MAX_PACING_RATE: Final = 47
 _PROBE: Final = struct.Struct(">QQ")
 """Sequence and time of sending in nanoseconds: how each message begins."""
-
-
-# --- channels: messages to one remote address, whatever the protocol -----------------------------------------------
-
-
-class Channel(Protocol):
-    """Sends messages to a remote address and receives its echoes."""
-
-    overhead: int
-    """Bytes that the channel itself puts before a message."""
-
-    def fileno(self) -> int:
-        """Give the descriptor to poll."""
-
-    def send(self, message: bytes) -> None:
-        """Send a message."""
-
-    def receive(self) -> bytes | None:
-        """Take one echo; None if what arrived was something else."""
-
-
-class UdpChannel:
-    """UDP, connected."""
-
-    overhead = 0
-
-    def __init__(self, address: str, port: int) -> None:
-        self._socket = _socket(address, socket.SOCK_DGRAM)
-        self._socket.connect((address, port))
-        self.fileno = self._socket.fileno
-
-    def send(self, message: bytes) -> None:
-        self._socket.send(message)
-
-    def receive(self) -> bytes | None:
-        try:
-            return self._socket.recv(_LARGEST)
-        except OSError:
-            return None
-
-
-class IcmpChannel:
-    """ICMP or ICMPv6 echo; the remote kernel answers."""
-
-    overhead = 8
-
-    def __init__(self, address: str) -> None:
-        self._six = ":" in address
-        protocol = socket.IPPROTO_ICMPV6 if self._six else socket.IPPROTO_ICMP
-        self._socket = _socket(address, socket.SOCK_RAW, protocol)
-        self._socket.connect((address, 0))
-        self._request, self._reply = (128, 129) if self._six else (8, 0)
-        self._identifier = os.getpid() & 0xFFFF
-        self._number = 0
-        self.fileno = self._socket.fileno
-
-    def send(self, message: bytes) -> None:
-        self._number = self._number + 1 & 0xFFFF
-        header = struct.pack(">BBHHH", self._request, 0, 0, self._identifier, self._number)
-        # For ICMPv6 the kernel fills the checksum in.
-        checksum = 0 if self._six else _checksum(header + message)
-        self._socket.send(header[:2] + struct.pack(">H", checksum) + header[4:] + message)
-
-    def receive(self) -> bytes | None:
-        packet = _payload(self._socket, self._six)
-        if len(packet) < 8 or packet[0] != self._reply or packet[4:6] != struct.pack(">H", self._identifier):
-            return None
-        # IPv4 gives raw sockets ICMP before it verified the checksum.
-        return packet[8:] if self._six or not _checksum(packet) else None
-
-
-class RawChannel:
-    """Another IP protocol, straight on IP; a byte before the message tells requests from echoes."""
-
-    overhead = 1
-
-    def __init__(self, address: str, protocol: int) -> None:
-        self._six = ":" in address
-        self._socket = _socket(address, socket.SOCK_RAW, protocol)
-        self._socket.connect((address, 0))
-        self.fileno = self._socket.fileno
-
-    def send(self, message: bytes) -> None:
-        self._socket.send(b"?" + message)
-
-    def receive(self) -> bytes | None:
-        packet = _payload(self._socket, self._six)
-        return packet[1:] if packet[:1] == b"!" else None
-
-
-def _channel(arguments: argparse.Namespace) -> Channel:
-    if arguments.protocol == "udp":
-        return UdpChannel(arguments.address, arguments.port)
-    if arguments.protocol == "icmp":
-        return IcmpChannel(arguments.address)
-    return RawChannel(arguments.address, int(arguments.protocol))
-
-
-def _socket(address: str, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
-    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind, protocol)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
-    return opened
-
-
-def _payload(raw: socket.socket, six: bool) -> bytes:  # noqa: FBT001 - a fact about the socket
-    try:
-        packet = raw.recv(_LARGEST)
-    except OSError:
-        return b""
-    return packet if six else packet[(packet[0] & 0x0F) * 4 :]
-
-
-def _checksum(data: bytes) -> int:
-    """RFC 1071."""
-    data += b"\0" * (len(data) & 1)
-    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 # --- tallies ------------------------------------------------------------------------------------------------------
@@ -193,7 +77,8 @@ class Tally:
 
 def echo(arguments: argparse.Namespace) -> dict[str, Any]:
     """Send numbered messages at a fixed pace, each to be echoed, and tell what became of them."""
-    channel, count = _channel(arguments), arguments.count
+    channel = open_channel(arguments.protocol, arguments.address, arguments.port)
+    count = arguments.count
     filler = bytes(max(0, arguments.size - _PROBE.size))
     tally, refused = Tally(), 0
     times: list[float] = []
@@ -238,17 +123,16 @@ def _listen(channel: Channel, deadline: float, tally: Tally, times: list[float],
 def echo_server(arguments: argparse.Namespace) -> dict[str, Any]:
     """Send each datagram back to where it came from."""
     if arguments.protocol == "udp":
-        server = _socket(arguments.address, socket.SOCK_DGRAM)
+        server = open_socket(arguments.address, socket.SOCK_DGRAM)
     else:
-        server = _socket(arguments.address, socket.SOCK_RAW, int(arguments.protocol))
+        server = open_socket(arguments.address, socket.SOCK_RAW, int(arguments.protocol))
     server.bind((arguments.address, 0))
-    udp, six = arguments.protocol == "udp", ":" in arguments.address
     _announce(server)
     echoed = 0
     while sys.stdin not in select.select([server, sys.stdin], (), ())[0]:
-        packet, source = server.recvfrom(_LARGEST)
-        if not udp:
-            packet = packet if six else packet[(packet[0] & 0x0F) * 4 :]
+        packet, source = server.recvfrom(LARGEST)
+        if arguments.protocol != "udp":
+            packet = without_header(packet, arguments.address)
             if packet[:1] != b"?":
                 continue
             packet = b"!" + packet[1:]
@@ -262,10 +146,10 @@ def echo_server(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def sizes(arguments: argparse.Namespace) -> dict[str, Any]:
     """Send one message of each size and compare its echo byte by byte."""
-    channel = _channel(arguments)
+    channel = open_channel(arguments.protocol, arguments.address, arguments.port)
     lost: list[int] = []
     damaged: list[int] = []
-    block = os.urandom(_LARGEST)
+    block = os.urandom(LARGEST)
     for size in arguments.sizes:
         message = block[size:] + block[:size]
         message = message[: size - channel.overhead] if size >= channel.overhead else b""
@@ -312,7 +196,7 @@ def stream(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def stream_server(arguments: argparse.Namespace) -> dict[str, Any]:
     """Count the numbered datagrams that arrive."""
-    server = _socket(arguments.address, socket.SOCK_DGRAM)
+    server = open_socket(arguments.address, socket.SOCK_DGRAM)
     server.bind((arguments.address, 0))
     _announce(server)
     tally = Tally()
@@ -321,7 +205,7 @@ def stream_server(arguments: argparse.Namespace) -> dict[str, Any]:
         inputs = [server] if stopping else [server, sys.stdin]
         ready = select.select(inputs, (), (), arguments.grace if stopping else None)[0]
         if server in ready:
-            tally.add(_PROBE.unpack_from(server.recv(_LARGEST))[0], time.monotonic())
+            tally.add(_PROBE.unpack_from(server.recv(LARGEST))[0], time.monotonic())
         elif stopping:
             return tally.result()
         stopping = stopping or sys.stdin in ready
