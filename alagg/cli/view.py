@@ -16,8 +16,10 @@ Status = dict[str, Any]
 
 _SUSPICIOUS_LOSS: Final = 0.01
 """Share of lost frames from which a link is called bad."""
-_PLAIN_WIDTH: Final = 200
-"""Columns for output that goes to a file or a program, which folds nothing."""
+_MIN_WIDTH: Final = 120
+"""Columns that are used even where the terminal has fewer."""
+_PLAIN_WIDTH: Final = 1000
+"""Columns for output that goes to a file or a program."""
 _PEER_COLUMNS: Final = (
     ("captured", "tx", "captured"),
     ("sent", "tx", "sent"),
@@ -47,17 +49,19 @@ def show(status: Status, rates: Mapping[str, tuple[float, float]], console: Cons
     Args:
         status: the node's answer.
         rates: bits per second out and in, by link.
-        console: where to print; by default standard output, as wide as the terminal.
+        console: where to print; by default standard output.
     """
     console = console or Console()
-    if not console.is_terminal:
-        console = Console(file=console.file, width=_PLAIN_WIDTH, no_color=True, highlight=False)
-    links = status.get("links", [])
-    console.print(_headline(status), _verdict(links), sep="\n", end="\n\n", highlight=False)
-    console.print(_links(links, rates))
-    console.print(_peers(status.get("peers", [])))
-    for line in _remarks(status):
-        console.print(Text(line), highlight=False)
+    # A line that the terminal folds reads better than a number that has lost its end.
+    console.width = max(console.width, _MIN_WIDTH) if console.is_terminal else _PLAIN_WIDTH
+    links, peers = status.get("links", []), status.get("peers", [])
+    for part in (
+        *(_headline(status), *_verdict(links)),
+        *("", _links(links, rates, several=len(peers) > 1)),
+        *("", _peers(peers), ""),
+        *(Text(line) for line in _remarks(status)),
+    ):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
 
 
 def faults(link: Status) -> list[str]:
@@ -82,54 +86,48 @@ def _headline(status: Status) -> Text:
     )
 
 
-def _verdict(links: list[Status]) -> Text:
-    bad = [f"{link['name']} ({', '.join(faults(link))})" for link in links if faults(link)]
+def _verdict(links: list[Status]) -> list[Text]:
+    """Give one line for all, and one for each bad link."""
+    bad = [Text(f"  {link['name']}: {', '.join(faults(link))}", "bold red") for link in links if faults(link)]
     if not bad:
-        return Text(f"no link is bad (of {len(links)})", "green")
-    verb = "is" if len(bad) == 1 else "are"
-    return Text(f"{len(bad)} of {len(links)} links {verb} bad: {'; '.join(bad)}", "bold red")
+        return [Text(f"no link is bad (of {len(links)})", "green")]
+    return [Text(f"{len(bad)} of {len(links)} links {'is' if len(bad) == 1 else 'are'} bad", "bold red"), *bad]
 
 
-def _links(links: list[Status], rates: Mapping[str, tuple[float, float]]) -> Table:
-    table = _table("links", ("link", "peer", "interface", "state"),
-                   ("RTT", "loss", "MTU", "sent", "rate out", "received", "rate in"), "what is wrong")
+def _links(links: list[Status], rates: Mapping[str, tuple[float, float]], *, several: bool) -> Table:
+    names = ("name", "peer", "interface") if several else ("name", "interface")
+    table = _table(("link", *names[1:], "state"), ("RTT ms", "loss %", "sent", "bit/s", "received", "bit/s"))
     for link in links:
-        wrong = "; ".join(faults(link))
         out, into = rates.get(link["name"], (0.0, 0.0))
+        # What was measured before a link went down says nothing of it now.
+        measured = link if link.get("state") == "up" else {}
         table.add_row(
-            *(Text(str(link.get(key, "?"))) for key in ("name", "peer", "interface")),
-            Text(str(link.get("state", "?")), "green" if link.get("state") == "up" else "bold red"),
-            _milliseconds(link.get("rtt_ms")),
-            _percent(link.get("loss")),
-            str(link.get("mtu") or "-"),
+            *(Text(str(link.get(key, "?"))) for key in names),
+            Text(str(link.get("state", "?")), "green" if not faults(link) else "bold red"),
+            _measure(measured.get("rtt_ms"), ".2f"),
+            _measure(None if measured.get("loss") is None else 100 * measured["loss"], ".3g"),
             _count(link.get("tx_frames", 0)),
-            _bits(out),
+            _short(out),
             _count(link.get("rx_frames", 0)),
-            _bits(into),
-            Text(wrong, "red"),
+            _short(into),
         )
     return table
 
 
 def _peers(peers: list[Status]) -> Table:
-    table = _table("peers", ("peer", "scheduler"), tuple(title for title, _, _ in _PEER_COLUMNS), "destinations")
+    table = _table(("peer",), (title for title, _, _ in _PEER_COLUMNS))
     for peer in peers:
-        table.add_row(
-            Text(str(peer.get("name", "?"))),
-            Text(str(peer.get("scheduler", "?"))),
-            *(_count(peer.get(side, {}).get(key, 0)) for _, side, key in _PEER_COLUMNS),
-            Text(", ".join(map(str, peer.get("destinations", ())))),
-        )
+        counters = (_count(peer.get(side, {}).get(key, 0)) for _, side, key in _PEER_COLUMNS)
+        table.add_row(Text(str(peer.get("name", "?"))), *counters)
     return table
 
 
-def _table(title: str, words: Iterable[str], numbers: Iterable[str], last: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+def _table(words: Iterable[str], numbers: Iterable[str]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for word in words:
-        table.add_column(word)
+        table.add_column(word, no_wrap=True)
     for number in numbers:
-        table.add_column(number, justify="right")
-    table.add_column(last, overflow="fold")
+        table.add_column(number, justify="right", no_wrap=True)
     return table
 
 
@@ -137,6 +135,7 @@ def _remarks(status: Status) -> list[str]:
     """Give one line for each place that counted something else: drops by reason, what the edges saw."""
     found = []
     for peer in status.get("peers", ()):
+        found.append(f"peer {peer.get('name', '?')}: {', '.join(map(str, peer.get('destinations', ())))}")
         for side, words in (("tx", "out"), ("rx", "in")):
             found += _remark(f"peer {peer.get('name', '?')}, {words}", peer.get(side, {}), _PEER_SHOWN)
     for link in status.get("links", ()):
@@ -165,19 +164,19 @@ def _count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.3g} %"
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
-def _milliseconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f} ms"
+def _measure(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
-def _bits(rate: float) -> str:
-    for unit, size in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):
-        if rate >= size:
-            return f"{rate / size:.1f} {unit}"
-    return f"{rate:.0f} bit/s"
+def _short(number: float) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number:.0f}"
 
 
 def _duration(seconds: float) -> str:

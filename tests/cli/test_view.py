@@ -46,6 +46,7 @@ def shown(status: dict[str, Any], rates: dict[str, tuple[float, float]] | None =
 
 
 def row(text: str, start: str) -> list[str]:
+    """Give the cells of the only row that begins so."""
     (line,) = [line for line in text.splitlines() if line.startswith(start)]
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
 
@@ -53,24 +54,34 @@ def row(text: str, start: str) -> list[str]:
 def test_bad_link_and_its_reason_stand_first() -> None:
     lines = shown(STATUS).splitlines()
     assert lines[0] == "alagg 1.2.3, plain engine, pid 4711, up 1 d 2 h"
-    assert lines[1] == "1 of 2 links is bad: fibre (no carrier: is the cable in?)"
+    assert lines[1] == "1 of 2 links is bad"
+    assert lines[2] == "  fibre: no carrier: is the cable in?"
+    assert lines[3] == ""
 
 
 def test_links() -> None:
     text = shown(STATUS, {"copper": (12.3e6, 2_500_000_000), "fibre": (999, 1000)})
-    assert row(text, "fibre ") == [
-        "fibre", "office", "eth0", "no carrier", "-", "-", "1500", "10", "999 bit/s", "9", "1.0 kbit/s",
-        "no carrier: is the cable in?",
+    assert row(text, "link  ") == [
+        "link", "interface", "state", "RTT ms", "loss %", "sent", "bit/s", "received", "bit/s",
     ]  # fmt: skip
-    assert row(text, "copper ") == [
-        "copper", "office", "eth1", "up", "0.41 ms", "0 %", "9000", "1,234,567", "12.3 Mbit/s", "9", "2.5 Gbit/s",
-    ]  # fmt: skip
+    assert row(text, "fibre ") == ["fibre", "eth0", "no carrier", "-", "-", "10", "999", "9", "1.0 k"]
+    assert row(text, "copper ") == ["copper", "eth1", "up", "0.41", "0", "1,234,567", "12.3 M", "9", "2.5 G"]
+
+
+def test_links_name_their_peer_where_there_are_several() -> None:
+    text = shown(STATUS | {"peers": [*STATUS["peers"], STATUS["peers"][0] | {"name": "home"}]})
+    assert row(text, "copper ")[:3] == ["copper", "office", "eth1"]
+
+
+def test_what_was_measured_before_a_link_went_down_is_not_shown() -> None:
+    link = STATUS["links"][1] | {"state": "down", "rtt_ms": 5.0, "loss": 0.5}
+    assert row(shown(STATUS | {"links": [link]}), "copper ")[2:5] == ["down", "-", "-"]
 
 
 def test_peers() -> None:
-    assert row(shown(STATUS), "office ") == [
-        "office", "redundant", "12,345", "12,340", "10,001", "9,990", "7", "6", "4", "3", "10.99.0.2/32, fd99::2/128",
-    ]  # fmt: skip
+    text = shown(STATUS)
+    assert row(text, "office ") == ["office", "12,345", "12,340", "10,001", "9,990", "7", "6", "4", "3"]
+    assert "peer office: 10.99.0.2/32, fd99::2/128" in text.splitlines()
 
 
 def test_all_other_counters_are_named_unless_they_are_zero() -> None:
@@ -106,7 +117,13 @@ def test_faults(change: dict[str, Any], fault: list[str]) -> None:
 def test_piped_output_is_plain_and_not_folded() -> None:
     text = shown(STATUS)
     assert "\x1b" not in text
-    assert len(row(text, "office ")) == 11
+    assert len(row(text, "office ")) == 9
+
+
+def test_narrow_terminal_loses_no_figure() -> None:
+    text = io.StringIO()
+    view.show(STATUS, {}, Console(file=text, force_terminal=True, width=40, color_system=None))
+    assert row(text.getvalue(), "copper ")[5] == "1,234,567"
 
 
 def test_terminal_gets_colours() -> None:
