@@ -103,4 +103,5 @@ def _readable(error: Exception, path: Path, group: str) -> ControlError:
     if isinstance(error, KeyError):
         return ControlError(f"control_group = {group}: there is no such group on this host")
     assert isinstance(error, OSError)
-    return ControlError(f"{path}: the control socket cannot be set up: {error.strerror}")
+    place = error.filename or path
+    return ControlError(f"{place}: the control socket cannot be set up: {error.strerror or error}")

@@ -1,0 +1,411 @@
+"""The supervisor: what it sets up and undoes in which order, and what it makes of signals, clients and deaths."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from alagg import node as node_module
+from alagg.config import load
+from alagg.control.socket import ControlError
+from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
+from alagg.node import NodeError, run
+from alagg.system import HostError
+from alagg.system.journal import Change, Journal
+from alagg.system.netlink import ETHERNET, Interface
+from tests.engine.helpers import TWO, networks
+from tests.memory_net import write_config
+
+if TYPE_CHECKING:
+    import ipaddress
+    from collections.abc import Callable, Iterable, Iterator
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from alagg.config import Config
+
+LOCAL: Final = "10.0.0.1"
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def ethernet(name: str, *, index: int = 2, up: bool = True, carrier: bool = True) -> Interface:
+    return Interface(index, name, bytes(6), 1500, up, carrier, ETHERNET)
+
+
+class Stage:
+    """Everything around a supervisor, faked: what happens goes on `log`, and each READY starts the next step."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config = self.write("eth0", "eth1")
+        self.log: list[str] = []
+        self.steps: list[Callable[[], object]] = []
+        self.interfaces = [ethernet("eth0"), ethernet("eth1", index=3)]
+        self.refusal: dict[str, HostError] = {}
+        """What the host refuses with, by the verb."""
+        self.clients: list[socket.socket] = []
+        self.changed = socket.socketpair()
+
+    def write(self, *interfaces: str, **options: str) -> Config:
+        return write_config(self.directory / "node.cfg", {"peer": (TWO, interfaces)}, **options)
+
+    def signal(self, number: int) -> Callable[[], object]:
+        return lambda: os.kill(os.getpid(), number)
+
+    def run(self, *steps: Callable[[], object]) -> int:
+        """Run a node; each step is done when it is ready (again), and after the last one SIGTERM comes."""
+        self.steps = [*steps, self.signal(signal.SIGTERM)]
+        return run(self.config)
+
+    def host_changes(self, *interfaces: Interface) -> None:
+        self.interfaces = list(interfaces)
+        self.changed[1].send(b"!")
+
+    def ask(self, request: bytes = b"status\n") -> None:
+        """Ask as a client; the answer is there when the node has ended."""
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.connect(str(self.config.control_socket))
+        client.sendall(request)
+        self.clients.append(client)
+
+    def answer(self) -> dict[str, Any]:
+        client = self.clients.pop(0)
+        with client:
+            found: dict[str, Any] = json.loads(client.recv(1 << 20))
+            return found
+
+    def told(self) -> list[Any]:
+        """Give what the worker was told, in order."""
+        path = self.directory / "told"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def close(self) -> None:
+        for end in (*self.changed, *self.clients):
+            end.close()
+
+
+def obedient(config: Config, connection: Connection, pcap: Path | None) -> None:
+    """Be a worker that writes down what it is told."""
+    connection.send(Ready())
+    with (config.path.parent / "told").open("w", buffering=1) as told:
+        while True:
+            message = connection.recv()
+            told.write(f"{message}\n")
+            if isinstance(message, SnapshotRequest):
+                connection.send({"epoch": 7})
+            if isinstance(message, Stop):
+                return
+
+
+def mortal(config: Config, connection: Connection, pcap: Path | None) -> None:
+    """Be a worker that dies as soon as it hears of the host."""
+    connection.send(Ready())
+    connection.recv()
+
+
+def deaf(config: Config, connection: Connection, pcap: Path | None) -> None:
+    """Be a worker that starts, and then neither answers nor ends."""
+    connection.send(Ready())
+    time.sleep(60)
+
+
+def dead(config: Config, connection: Connection, pcap: Path | None) -> None:
+    """Be a worker that crashes at once."""
+
+
+def failing(config: Config, connection: Connection, pcap: Path | None) -> None:
+    """Be a worker that cannot work."""
+    connection.send(Failed("cannot capture from NFQUEUE 1"))
+
+
+class FakeHost:
+    def __init__(self, stage: Stage, config: Config) -> None:
+        assert config.control_socket.exists()
+        self._stage = stage
+        stage.log.append("host made")
+
+    def _do(self, verb: str) -> None:
+        self._stage.log.append(f"host {verb}")
+        if verb in self._stage.refusal:
+            raise self._stage.refusal[verb]
+
+    def set_up(self) -> None:
+        self._do("set up")
+
+    def update(self, interfaces: Iterable[Interface]) -> None:
+        self._do("update")
+
+    def reload(self, config: Config) -> None:
+        self._do("reload")
+
+    def tear_down(self) -> None:
+        worker = "ended" if "Stop()" in self._stage.told() else "works"
+        self._do(f"torn down while the worker {worker}")
+
+
+class FakeWatcher:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        stage.changed[0].setblocking(False)
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        return self._stage.interfaces
+
+    @property
+    def addresses(self) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+        return {networks(LOCAL)[0].network_address}
+
+    def fileno(self) -> int:
+        return self._stage.changed[0].fileno()
+
+    def events(self) -> list[object]:
+        try:
+            return list(self._stage.changed[0].recv(10))
+        except BlockingIOError:
+            return []
+
+    def close(self) -> None:
+        self._stage.log.append("watcher closed")
+
+
+class FakeNotifier:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def notify(self, text: str) -> None:
+        word = text.partition("=")[0]
+        self._stage.log.append(word)
+        if word == "READY":
+            self._stage.steps.pop(0)()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    monkeypatch.setattr("alagg.system.host.Host", lambda config, journal: FakeHost(stage, config))
+    monkeypatch.setattr("alagg.system.netlink.Watcher", lambda: FakeWatcher(stage))
+    monkeypatch.setattr("sdnotify.SystemdNotifier", lambda: FakeNotifier(stage))
+    monkeypatch.setattr(node_module, "worker_process", obedient)
+    before = [signal.getsignal(number) for number in SIGNALS]
+    yield stage
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert signal.set_wakeup_fd(-1) == -1
+    assert not stage.config.control_socket.exists()
+    assert not stage.config.journal.exists()
+    stage.close()
+
+
+# --- life -------------------------------------------------------------------------------------------------------
+
+
+def test_life_in_order(stage: Stage) -> None:
+    """The worker listens before the host hands packets over, and until after it has stopped to."""
+    assert stage.run() == 0
+    assert stage.log == [
+        "host made", "host set up", "host update", "READY", "STOPPING",
+        "host torn down while the worker works", "watcher closed",
+    ]
+    facts = HostFacts({"eth0": InterfaceFacts(2, 1500, ""), "eth1": InterfaceFacts(3, 1500, "")}, networks(LOCAL))
+    assert stage.told() == [str(facts), "Stop()"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_node(stage: Stage, number: int) -> None:
+    assert stage.run(stage.signal(number)) == 0
+    assert stage.log[-1] == "watcher closed"
+
+
+def test_what_a_killed_node_left_is_undone_and_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("alagg.system.journal._undo_kind", lambda kind, facts: [f"{kind} of old"])
+    left = Journal(stage.config.journal)
+    left.record(Change("rule", {"chain": "OUTPUT"}))
+    os.close(left._descriptor)
+    stage.run()
+    assert "a node that was killed left this behind: rule of old" in caplog.messages
+
+
+def test_host_that_refuses_ends_the_node_and_everything_is_undone(stage: Stage) -> None:
+    stage.refusal["set up"] = HostError("device alagg0: exists already")
+    with pytest.raises(HostError, match="exists already"):
+        stage.run()
+    assert stage.log[-2:] == ["host torn down while the worker works", "watcher closed"]
+    assert stage.told() == ["Stop()"]
+
+
+def test_second_node_with_the_same_socket_is_refused_before_it_touches_anything(stage: Stage) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(str(stage.config.control_socket))
+        other.listen()
+        with pytest.raises(ControlError, match="another node listens here"):
+            stage.run()
+    assert stage.log == []
+    stage.config.control_socket.unlink()
+
+
+# --- workers that fail ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("worker", "reason"), [
+    (failing, "cannot capture from NFQUEUE 1"),
+    (dead, "the worker process has died"),
+])
+def test_worker_that_cannot_start(stage: Stage, worker: object, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_module, "worker_process", worker)
+    with pytest.raises(NodeError, match=reason):
+        stage.run()
+    assert stage.log == [], "the host was not touched"
+
+
+def test_worker_that_dies_ends_the_node_in_one_line(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_module, "worker_process", mortal)
+    stage.steps = [lambda: None]
+    with pytest.raises(NodeError) as died:
+        run(stage.config)
+    assert "\n" not in str(died.value)
+    assert stage.log[-2:] == ["host torn down while the worker works", "watcher closed"]
+
+
+def test_worker_that_died_before_it_was_told_something(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken pipe is the same death, met a moment earlier."""
+    monkeypatch.setattr(node_module, "worker_process", mortal)
+
+    def reload_when_dead() -> None:
+        for worker in multiprocessing.active_children():
+            worker.join()
+        stage.signal(signal.SIGHUP)()
+
+    stage.steps = [reload_when_dead, lambda: None]
+    with pytest.raises(NodeError, match="the worker process has died"):
+        run(stage.config)
+
+
+def test_worker_that_hangs_is_killed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(node_module, "worker_process", deaf)
+    monkeypatch.setattr(node_module, "ANSWER_TIME", 0.05)
+    monkeypatch.setattr(node_module, "STOP_TIME", 0.05)
+    stage.steps = [stage.ask]
+    with pytest.raises(NodeError, match="does not answer"):
+        run(stage.config)
+    assert "the worker did not end by itself; killing it" in caplog.messages
+
+
+# --- reload (defect 10) -----------------------------------------------------------------------------------------
+
+
+def test_defect_10_sighup_takes_the_file_anew(stage: Stage) -> None:
+    """The 2015 program had no reload."""
+
+    def change() -> None:
+        stage.write("eth1")
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    assert stage.run(change) == 0
+    assert stage.log[4:8] == ["RELOADING", "host reload", "host update", "READY"]
+    expected = Reconfigure(load(stage.config.path))
+    facts = HostFacts({"eth1": InterfaceFacts(3, 1500, "")}, networks(LOCAL))
+    assert stage.told()[1:3] == [str(expected), str(facts)]
+
+
+def test_wrong_file_keeps_everything(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    def spoil() -> None:
+        path = stage.config.path
+        path.write_text(path.read_text().replace("[alagg]", "[alagg]\nqueue = many"))
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    assert stage.run(spoil) == 0
+    (line,) = [line for line in caplog.messages if line.startswith("not reloaded")]
+    assert "[alagg] queue = many" in line
+    assert not [line for line in stage.told() if line.startswith("Reconfigure")]
+    assert stage.log[4:6] == ["RELOADING", "READY"]
+
+
+def test_file_that_the_host_refuses_keeps_everything(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.refusal["reload"] = HostError("rule refused")
+    assert stage.run(stage.signal(signal.SIGHUP)) == 0
+    assert "not reloaded: rule refused" in caplog.messages
+    assert not [line for line in stage.told() if line.startswith("Reconfigure")]
+
+
+def test_options_that_need_a_restart_stay_and_are_named(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    def change() -> None:
+        stage.write("eth0", "eth1", queue="9", copies="1")
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    stage.run(change)
+    assert any("[alagg] queue has changed; that takes effect after a restart" in line for line in caplog.messages)
+    (line,) = [line for line in stage.told() if line.startswith("Reconfigure")]
+    assert "queue=1," in line
+    assert "copies=1," in line
+
+
+# --- the host changes (defect 10) -------------------------------------------------------------------------------
+
+
+def test_defect_10_worker_hears_of_every_change_of_an_interface(stage: Stage) -> None:
+    """The 2015 program knew no hot-plug."""
+
+    def change() -> None:
+        stage.host_changes(
+            ethernet("eth0", up=False, carrier=False), ethernet("eth1", index=9, carrier=False), ethernet("other")
+        )
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stage.steps = [change]
+    assert run(stage.config) == 0
+    expected = HostFacts(
+        {"eth0": InterfaceFacts(2, 1500, "the interface is down"), "eth1": InterfaceFacts(9, 1500, "no carrier")},
+        networks(LOCAL),
+    )
+    assert stage.told()[1] == str(expected)
+    assert stage.log.count("host update") == 2
+
+
+def test_host_that_refuses_to_follow_does_not_end_the_node(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Interfaces may come and go faster than we can look: the worker must hear of it all the same."""
+    stage.refusal["update"] = HostError("interface 7: No such device")
+
+    def change() -> None:
+        stage.host_changes(ethernet("eth1"))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stage.steps = [change]
+    assert run(stage.config) == 0
+    assert caplog.messages.count("cannot follow a change of the host: interface 7: No such device") == 2
+    assert len([line for line in stage.told() if line.startswith("HostFacts")]) == 2
+
+
+# --- clients ----------------------------------------------------------------------------------------------------
+
+
+def test_status_tells_of_the_node_and_of_the_worker(stage: Stage) -> None:
+    def ask() -> None:
+        stage.ask()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stage.steps = [ask]
+    assert run(stage.config) == 0
+    answer = stage.answer()
+    assert (answer["pid"], answer["epoch"]) == (os.getpid(), 7)
+    assert {"version", "uptime_s", "engine"} <= answer.keys()
+
+
+def test_unknown_request_is_refused_with_what_is_allowed(stage: Stage) -> None:
+    def ask() -> None:
+        stage.ask(b"reboot\n")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stage.steps = [ask]
+    assert run(stage.config) == 0
+    assert stage.answer() == {"error": "unknown request 'reboot'; allowed: status"}
