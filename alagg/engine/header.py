@@ -11,7 +11,9 @@ import struct
 from typing import Final, NamedTuple
 
 import construct
-from google_crc32c import extend as crc32c
+import cython
+
+from alagg.engine.crc import crc32c
 
 VERSION: Final = 1
 """The only version of the protocol so far."""
@@ -51,9 +53,12 @@ HEADER: Final = construct.Struct(
 """The specification of the header (big-endian). The checksum is CRC-32C (RFC 9260, appendix A) over the
 payload followed by the header's first 20 bytes: in this order the copies of a packet share the payload's part."""
 
-_FIELDS = struct.Struct(">BBHIIIBBBB")
-_CHECKSUM = struct.Struct(">I")
-_WHOLE = struct.Struct(">BBHIIIBBBBI")
+if not cython.compiled:  # header.pxd has the same in C
+    _pack = struct.Struct(">BBHIIIBBBB").pack
+    _unpack = struct.Struct(">BBHIIIBBBBI").unpack_from
+
+    def _seal(fields: bytes, checksum: int) -> bytes:
+        return fields + checksum.to_bytes(4, "big")
 
 
 class Frame(NamedTuple):
@@ -121,7 +126,7 @@ def encode(
         payload_length: bytes of the payload, 0 to `MAX_PAYLOAD`.
         payload_checksum: CRC-32C of the payload; computed once, it serves all copies.
     """
-    fields = _FIELDS.pack(
+    fields = _pack(
         VERSION << 4 | frame_type,
         0,
         payload_length,
@@ -133,7 +138,7 @@ def encode(
         piece,
         last_piece,
     )
-    return fields + _CHECKSUM.pack(crc32c(payload_checksum, fields))
+    return _seal(fields, crc32c(payload_checksum, fields, 0, 20))
 
 
 def decode(data: bytes, offset: int = 0) -> FrameValues:
@@ -147,7 +152,7 @@ def decode(data: bytes, offset: int = 0) -> FrameValues:
     if len(data) - offset < SIZE:
         raise MalformedFrameError("truncated")
     (version_type, flags, length, epoch, sequence, link_sequence, lane, link_id, piece, last_piece, checksum) = (
-        _WHOLE.unpack_from(data, offset)
+        _unpack(data, offset)
     )
     frame_type = version_type & 0x0F
     if version_type >> 4 != VERSION:
@@ -162,6 +167,6 @@ def decode(data: bytes, offset: int = 0) -> FrameValues:
         raise MalformedFrameError("bad_length")
     if piece > last_piece:
         raise MalformedFrameError("bad_piece")
-    if crc32c(crc32c(0, payload), data[offset : start - 4]) != checksum:
+    if crc32c(crc32c(0, payload, 0, length), data, offset, offset + 20) != checksum:
         raise MalformedFrameError("bad_checksum")
     return frame_type, epoch, lane, sequence, link_id, link_sequence, piece, last_piece, payload

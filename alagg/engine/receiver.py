@@ -47,8 +47,8 @@ class Track:
     def __init__(self, epoch: int, link_sequence: int) -> None:
         """Start at a frame."""
         self.epoch = epoch
-        self.passed: int | None = None
-        """The highest sequence that came over the link; None before the first packet."""
+        self.passed = -1
+        """The highest sequence that came over the link; -1 before the first packet."""
         self.received = 1
         self.expected = 1
         self.reordered = 0
@@ -71,7 +71,8 @@ class Track:
 
     def packet(self, sequence: int) -> None:
         """Note how far the link has come."""
-        if self.passed is None or ((sequence - self.passed + HALF) & MASK) - HALF > 0:
+        ahead = ((sequence - self.passed + HALF) & MASK) - HALF
+        if ahead > 0 or self.passed < 0:
             self.passed = sequence
 
     def tick(self) -> None:
@@ -131,7 +132,7 @@ class Lane:
     def start_anew(self) -> None:
         """Release what is held of the stream that was replaced; what its numbers said says nothing any more."""
         for track in self.tracks.values():
-            track.passed = None
+            track.passed = -1
         self._samples.clear()
         self.reorder.flush(self.out)
 
@@ -287,7 +288,7 @@ class Receiver:
         for link, track in lane.tracks.items():
             if now - link.rx_last > self._live_time:
                 continue
-            if track.epoch != lane.recovery.epoch or track.reordering or track.passed is None:
+            if track.epoch != lane.recovery.epoch or track.reordering or track.passed < 0:
                 return
             if lowest is None or distance(track.passed, lowest) < 0:
                 lowest = track.passed

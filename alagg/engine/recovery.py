@@ -57,7 +57,8 @@ class Window:
 
     def covers(self, sequence: int) -> bool:
         """Tell whether the ring can judge the number: at most `size` ahead, less than `size` behind."""
-        return -self.size < distance(sequence, self.highest) <= self.size
+        ahead = ((sequence - self.highest + HALF) & MASK) - HALF
+        return -self.size < ahead <= self.size
 
     def accept(self, sequence: int) -> bool:
         """Tell whether a covered number is seen for the first time, and remember it."""

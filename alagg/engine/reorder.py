@@ -72,7 +72,9 @@ class Reorder:
         """Packets that wait now."""
         self.fixed = timeout
         """The configured wait in seconds; None for automatic, 0 for no waiting at all."""
-        self._next: int | None = None
+        self._started = False
+        self._next = 0
+        """The number that is released next, once the first one has come."""
         self._slots: list[Item | None] = [None] * SLOTS
         self._bytes = 0
         self._arrivals: deque[tuple[float, int]] = deque()
@@ -86,12 +88,13 @@ class Reorder:
 
     def push(self, item: Item, now: float, out: list[Item]) -> None:
         """Take a packet that was not seen before; append what can be released to `out`."""
-        if self._next is None:
-            self._next = item[0]
-        ahead = ((item[0] - self._next + HALF) & MASK) - HALF
+        sequence = item[0]
+        if not self._started:
+            self._started, self._next = True, sequence
+        ahead = ((sequence - self._next + HALF) & MASK) - HALF
         if ahead == 0:
             out.append(item)
-            self._next = (item[0] + 1) & MASK
+            self._next = (sequence + 1) & MASK
             if self.held:
                 self._fill(now, out)
         elif ahead < 0:
@@ -99,13 +102,13 @@ class Reorder:
             out.append(item)
         elif self.fixed == 0:
             out.append(item)
-            self._next = (item[0] + 1) & MASK
+            self._next = (sequence + 1) & MASK
         else:
             self._hold(item, ahead, now, out)
 
     def passed_by_all(self, sequence: int, now: float, out: list[Item]) -> None:
         """Give up the gaps up to `sequence`: every live link has delivered this number or a later one."""
-        while self.held and self._next is not None and distance(sequence, self._next) >= 0:
+        while self.held and distance(sequence, self._next) >= 0:
             self._skip_gap(now, out)
 
     def deadline(self) -> float | None:
@@ -117,7 +120,7 @@ class Reorder:
         timeout = self.timeout
         while self._arrivals and self._arrivals[0][0] + timeout <= now:
             sequence = self._arrivals[0][1]
-            while self.held and distance(sequence, self._expected()) >= 0:
+            while self.held and distance(sequence, self._next) >= 0:
                 self._skip_gap(now, out)
             self._forget_released()
 
@@ -132,11 +135,7 @@ class Reorder:
         while self.held:
             self._skip_gap(0.0, out)
         self._arrivals.clear()
-        self._next = None
-
-    def _expected(self) -> int:
-        assert self._next is not None, "packets are held only behind a number that is expected"
-        return self._next
+        self._started = False
 
     def _hold(self, item: Item, ahead: int, now: float, out: list[Item]) -> None:
         if ahead >= SLOTS:
@@ -157,15 +156,15 @@ class Reorder:
     def _make_room(self, item: Item, now: float, out: list[Item]) -> None:
         """Release in order until the buffer spans `item`; an empty buffer waits for nothing before `item`."""
         self.overflows += 1
-        while self.held and distance(item[0], self._expected()) >= SLOTS:
+        while self.held and distance(item[0], self._next) >= SLOTS:
             self._skip_gap(now, out)
         if not self.held:
-            self.given_up += distance(item[0], self._expected())
+            self.given_up += distance(item[0], self._next)
             self._next = item[0]
 
     def _skip_gap(self, now: float, out: list[Item]) -> None:
         """Give up the numbers before the lowest held packet and release from there on."""
-        sequence = self._expected()
+        sequence = self._next
         while self._slots[sequence % SLOTS] is None:
             sequence = (sequence + 1) & MASK
             self.given_up += 1
@@ -183,7 +182,7 @@ class Reorder:
 
     def _release(self, out: list[Item]) -> None:
         """Release the unbroken run of packets that starts at the expected number."""
-        sequence = self._expected()
+        sequence = self._next
         slots = self._slots
         while True:
             item = slots[sequence % SLOTS]
@@ -201,8 +200,7 @@ class Reorder:
         self._gap_since = self._arrivals[0][0] if self._arrivals else now
 
     def _forget_released(self) -> None:
-        expected = self._expected()
-        while self._arrivals and distance(self._arrivals[0][1], expected) < 0:
+        while self._arrivals and distance(self._arrivals[0][1], self._next) < 0:
             self._arrivals.popleft()
 
     def _late(self) -> None:

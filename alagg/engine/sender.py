@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google_crc32c import value as crc32c
-
+from alagg.engine.crc import crc32c
 from alagg.engine.fragment import split
 from alagg.engine.header import DATA, SIZE, encode
 from alagg.engine.sequence import MASK
@@ -113,7 +112,7 @@ class Sender:
         for run in runs:
             for payload in pieces[index : index + run.length]:
                 piece, last_piece = places[index] if places else (0, 0)
-                length, checksum = len(payload), crc32c(payload)
+                length, checksum = len(payload), crc32c(0, payload, 0, len(payload))
                 for link in run.links:
                     link_sequence = link.link_sequence
                     link.link_sequence = (link_sequence + 1) & MASK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 MASK: Final = 0xFFFF_FFFF
-"""All numbers are modulo 2**32; `number & MASK` wraps one. (Hot lines spell it out: a literal compiles well.)"""
+"""All numbers are modulo 2**32; `number & MASK` wraps one."""
 HALF: Final = 0x8000_0000
 """Half of the number space: two numbers this far apart have no order (RFC 1982, section 3.2)."""
 
