@@ -71,6 +71,7 @@ def run(name: str, *, count: int = COUNT, interval: float = INTERVAL) -> Outcome
         lab.wire[0].clear()
         lab.wire[1].clear()
         lab.start_nodes()
+        lab.await_links()
         outcome = Outcome(name, without, pings(lab, fault, count=count, interval=interval))
         lab.stop_nodes()
     return outcome
@@ -105,20 +106,28 @@ def together(streams: Iterable[Stream]) -> Stream:
 
 def table(outcomes: Iterable[Outcome]) -> Table:
     """Show outcomes, one fault a row."""
-    shown = Table(title="Pings over IPv4 and IPv6 while one of two links misbehaves", title_justify="left")
-    shown.add_column("fault")
+    shown = Table(
+        title="Pings over IPv4 and IPv6 while one of two links misbehaves", title_justify="left",
+        caption="p99: round-trip time of the slowest hundredth; first without alagg, then with it",
+        caption_justify="left",
+    )
     shown.add_column("what happens")
-    for title in ("sent", "lost", "twice", "RTT p99", "lost, alagg", "twice, alagg", "RTT p99, alagg", ""):
-        shown.add_column(title, justify="right")
+    shown.add_column("sent", justify="right")
+    for which in ("without", "with"):
+        for title in ("lost", "twice", "p99"):
+            shown.add_column(f"{title}\n{which}", justify="right", no_wrap=True)
+    shown.add_column("", no_wrap=True)
     for outcome in outcomes:
-        without, joined = outcome.without, outcome.with_alagg
         shown.add_row(
-            outcome.fault, FAULTS[outcome.fault].says, str(joined.sent),
-            str(without.lost), str(without.duplicated), milliseconds(without.rtt_p99),
-            str(joined.lost), str(joined.duplicated), milliseconds(joined.rtt_p99),
+            FAULTS[outcome.fault].says, str(outcome.with_alagg.sent),
+            *_cells(outcome.without), *_cells(outcome.with_alagg),
             "[green]ok[/]" if outcome.passed else "[red]FAILED[/]",
         )
     return shown
+
+
+def _cells(stream: Stream) -> tuple[str, str, str]:
+    return str(stream.lost), str(stream.duplicated), milliseconds(stream.rtt_p99)
 
 
 def milliseconds(seconds: float | None) -> str:

@@ -49,15 +49,16 @@ class Round:
 def demo(console: Console) -> bool:
     """Run the demonstration and show what happened; tell whether alagg kept everything whole."""
     console.print(
-        "Two hosts, two links between them. All traffic at once, over IPv4 and IPv6: pings, UDP and a TCP transfer.\n"
+        "Two hosts, two links between them. Over IPv4 and IPv6 at once: pings, UDP, and TCP transfers.\n"
         f"After {PULLED:g} s the cable of eth0, which carries the addresses, is pulled; "
         f"at {PLUGGED:g} s it is plugged in again.\n",
-        highlight=False,
+        highlight=False, soft_wrap=True,
     )
     with Lab(links=2) as lab:
         console.print(f"[bold]1. Without alagg[/]: everything runs over eth0 ... (about {SECONDS + 5:g} s)")
         without = traffic(lab, console.print)
         lab.start_nodes()
+        lab.await_links()
         console.print(f"[bold]2. With alagg[/] on both hosts: over eth0 and eth1 ... (about {SECONDS + 1:g} s)")
         joined = traffic(lab, console.print)
         lab.stop_nodes()
@@ -69,18 +70,21 @@ def demo(console: Console) -> bool:
 def verdict(console: Console, without: Round, joined: Round) -> bool:
     """Say in plain words what the rounds show; tell whether alagg passed."""
     if not without.harmed:
-        console.print("[red]FAILED[/]: the pulled cable harmed nothing even without alagg, so this proves nothing.")
+        console.print(
+            "[red]FAILED[/]: the pulled cable harmed nothing even without alagg, so this proves nothing.", soft_wrap=True
+        )
         return False
     if joined.harmed:
-        console.print("[red]FAILED[/]: with alagg something was lost, repeated or damaged; see the table.")
+        console.print("[red]FAILED[/]: with alagg something was lost, repeated or damaged; see the table.", soft_wrap=True)
         return False
     lost = sum(stream.lost for stream in without.streams.values())
     sent = sum(stream.sent for stream in without.streams.values())
     stall = max(transfer.longest_stall for transfer in without.transfers.values())
     console.print(
         f"[green]Passed[/]: the pulled cable cost {lost} of {sent} messages without alagg, and TCP stood still for "
-        f"{stall:.1f} s.\nWith alagg every message arrived exactly once, and the applications noticed nothing.",
-        highlight=False,
+        f"{stall:.1f} s.\nWith alagg every message arrived exactly once, and the TCP transfers have equal SHA-256 "
+        "sums on both sides.",
+        highlight=False, soft_wrap=True,
     )
     return True
 
@@ -121,18 +125,20 @@ def pull(lab: Lab, say: Callable[[str], None]) -> None:
 
 def table(without: Round, joined: Round) -> Table:
     """Show both rounds side by side."""
-    shown = Table(title="What the pulled cable did", title_justify="left")
-    for title in ("", "sent"):
-        shown.add_column(title, justify="right" if title else "left")
-    for title in ("lost", "twice", "longest gap"):
-        shown.add_column(f"{title}\nwithout alagg", justify="right")
-    for title in ("lost", "twice", "longest gap"):
-        shown.add_column(f"{title}\n[bold]with alagg[/]", justify="right")
+    shown = Table(
+        title="What the pulled cable did", title_justify="left", caption_justify="left",
+        caption="lost, twice: messages, or bytes of TCP; gap: the longest silence; first without alagg, then with it",
+    )
+    shown.add_column("traffic")
+    shown.add_column("sent", justify="right")
+    for which in ("without", "with"):
+        for title in ("lost", "twice", "gap"):
+            shown.add_column(f"{title}\n{which}", justify="right", no_wrap=True)
     for name, stream in joined.streams.items():
-        shown.add_row(f"{name}, messages", str(stream.sent), *_stream(without.streams[name]), *_stream(stream))
+        shown.add_row(name, str(stream.sent), *_stream(without.streams[name]), *_stream(stream))
     for name, transfer in joined.transfers.items():
-        before = without.transfers[name]
-        shown.add_row(f"{name}, bytes", str(transfer.sent), *_transfer(before), *_transfer(transfer))
+        sent = f"{transfer.sent / 1e6:.1f} MB"
+        shown.add_row(name, sent, *_transfer(without.transfers[name]), *_transfer(transfer))
     return shown
 
 
@@ -141,5 +147,6 @@ def _stream(stream: Stream) -> tuple[str, str, str]:
 
 
 def _transfer(transfer: Transfer) -> tuple[str, str, str]:
-    lost = "checksum ok" if transfer.intact else f"[red]{transfer.problem or 'checksum wrong'}[/]"
+    missing = transfer.sent - transfer.received
+    lost = str(missing) if transfer.intact or missing else "[red]damaged[/]"
     return lost, "-", milliseconds(transfer.longest_stall)

@@ -105,6 +105,13 @@ class Lab:
         for host in self.hosts:
             host.node.start()
 
+    def await_links(self, state: str = "up", *, timeout: float = 10) -> None:
+        """Wait until both nodes see every link in a state; with "up", each node has heard from the other."""
+        for host in self.hosts:
+            host.node.wait_status(
+                lambda status: all(link["state"] == state for link in status["links"]), timeout=timeout
+            )
+
     def stop_nodes(self) -> None:
         """End the nodes that run."""
         for host in self.hosts:
