@@ -1,0 +1,311 @@
+"""The engine's cost per packet: each stage by itself, and the whole way out and in as the worker goes it.
+
+It measures the engine that `import alagg.engine` gives, plain or compiled, and says which that was. The cases take
+turns, repeat after repeat, so that a busy moment of the machine spreads over all of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import struct
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from google_crc32c import value as crc32c
+
+from alagg.engine import header
+from alagg.engine.endpoint import Endpoint
+from alagg.engine.fragment import Rejoiner, split
+from alagg.engine.header import DATA, SIZE, decode, encode
+from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
+from alagg.engine.recovery import Recovery
+from alagg.engine.reorder import Item, Reorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from alagg.engine.link import Link
+
+PACKETS: Final = 2048
+"""Packets of one measurement."""
+SIZES: Final = (64, 512, 1400)
+"""Bytes of an IP packet."""
+BIG: Final = 4000
+"""Bytes of the packet that is split and rejoined: three pieces."""
+PREFIX: Final = 14
+"""Bytes before the Alagg header, as the Ethernet port hands frames over."""
+PACE: Final = 20e-6
+"""Seconds between packets on the engine's clock: timers come due as often as under load."""
+WINDOW: Final = 1 << 16
+
+HERE, THERE = ipaddress.IPv4Network("10.99.0.1"), ipaddress.IPv4Network("10.99.0.2")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something that is measured."""
+
+    stage: str
+    prepare: Callable[[], Callable[[], object]]
+    """Makes everything ready for `PACKETS` packets, and gives what is timed."""
+    size: int | None = None
+    """Bytes of each packet; None where they do not matter."""
+    links: int | None = None
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a case cost: seconds per packet, one of each repeat."""
+
+    case: Case
+    samples: tuple[float, ...]
+
+
+def form() -> str:
+    """Say which form of the engine is measured: plain or compiled."""
+    return "plain" if (header.__file__ or "").endswith(".py") else "compiled"
+
+
+def measure(cases: Sequence[Case], repeats: int) -> list[Cost]:
+    """Let the cases take turns."""
+    samples: list[list[float]] = [[] for _ in cases]
+    for _ in range(repeats):
+        for case, own in zip(cases, samples, strict=True):
+            own.append(time_once(case))
+    return [Cost(case, tuple(own)) for case, own in zip(cases, samples, strict=True)]
+
+
+def time_once(case: Case) -> float:
+    """Give the seconds per packet of one run; what was prepared is kept from the garbage collector's eyes."""
+    work = case.prepare()
+    gc.collect()
+    gc.freeze()
+    try:
+        start = time.perf_counter()
+        work()
+        return (time.perf_counter() - start) / PACKETS
+    finally:
+        gc.unfreeze()
+
+
+def cases() -> list[Case]:
+    """Give everything that is measured."""
+    return [*stages(), *sides(), *whole()]
+
+
+# --- stages --------------------------------------------------------------------------------------------------------
+
+
+def stages() -> Iterator[Case]:
+    """Give the parts that the way of a packet is made of."""
+    for size in SIZES:
+        yield Case("checksum", partial(checksum_work, size), size)
+        yield Case("encode", partial(encode_work, size), size)
+        yield Case("decode", partial(decode_work, size), size)
+    yield Case("recovery, first copy", partial(recovery_work, copies=1))
+    yield Case("recovery, both copies", partial(recovery_work, copies=2))
+    yield Case("reorder, in order", partial(reorder_work, range(PACKETS)))
+    yield Case("reorder, neighbours swapped", partial(reorder_work, [number ^ 1 for number in range(PACKETS)]))
+    yield Case(f"split {BIG} bytes", split_work)
+    yield Case(f"rejoin {BIG} bytes", rejoin_work)
+
+
+def checksum_work(size: int) -> Callable[[], object]:
+    """CRC-32C of a payload."""
+    payload = packet(size)
+    return lambda: [crc32c(payload) for _ in range(PACKETS)]
+
+
+def encode_work(size: int) -> Callable[[], object]:
+    """One header, its payload's checksum known."""
+    payload = packet(size)
+    length, checksum = len(payload), crc32c(payload)
+    return lambda: [encode(DATA, 1, 0, number, 0, number, 0, 0, length, checksum) for number in range(PACKETS)]
+
+
+def decode_work(size: int) -> Callable[[], object]:
+    """One frame, verified."""
+    payload = packet(size)
+    frame = bytes(PREFIX) + encode(DATA, 1, 0, 1, 0, 1, 0, 0, len(payload), crc32c(payload)) + payload
+    return lambda: [decode(frame, PREFIX) for _ in range(PACKETS)]
+
+
+def recovery_work(copies: int) -> Callable[[], object]:
+    """One number, and its later copies."""
+    recovery = Recovery(WINDOW)
+    return lambda: [recovery.accept(1, number, 0.0) for number in range(PACKETS) for _ in range(copies)]
+
+
+def reorder_work(numbers: Sequence[int]) -> Callable[[], object]:
+    """One packet through the buffer."""
+    reorder, payload = Reorder(None), packet(SIZES[0])
+    out: list[Item] = []
+
+    def work() -> None:
+        for number in numbers:
+            reorder.push((number, 0, 0, payload, 1), 0.0, out)
+
+    reorder.push((-1 & 0xFFFF_FFFF, 0, 0, payload, 1), 0.0, out)
+    return work
+
+
+def split_work() -> Callable[[], object]:
+    """One packet into pieces."""
+    big = packet(BIG)
+    return lambda: [split(big, 1500 - SIZE) for _ in range(PACKETS)]
+
+
+def rejoin_work() -> Callable[[], object]:
+    """The pieces of one packet together again."""
+    rejoiner, pieces = Rejoiner(), split(packet(BIG), 1500 - SIZE)
+    last = len(pieces) - 1
+
+    def work() -> None:
+        for first in range(0, PACKETS * len(pieces), len(pieces)):
+            for number, piece in enumerate(pieces):
+                rejoiner.join(1, first + number, number, last, piece, 0.0)
+
+    return work
+
+
+# --- sender and receiver -------------------------------------------------------------------------------------------
+
+
+def sides() -> Iterator[Case]:
+    """Give both halves of a peer, without the endpoint around them."""
+    for links in (1, 2):
+        for size in SIZES:
+            yield Case("sender", partial(sender_work, size, links), size, links, 64)
+            yield Case("receiver", partial(receiver_work, size, links), size, links, 64)
+
+
+def sender_work(size: int, links: int) -> Callable[[], object]:
+    """Number, schedule and seal, and account for what the ports took."""
+    peer = Peer(peer_settings(THERE, links), NodeSettings(1), (HERE,), 0.0)
+    packets = batches(size, 64)
+
+    def work() -> None:
+        for batch in packets:
+            peer.sender.send(batch, 0.0)
+            for link in peer.links.values():
+                link.settle(len(link.headers))
+            peer.sender.settle()
+        assert peer.sender.sent == PACKETS
+
+    return work
+
+
+def receiver_work(size: int, links: int) -> Callable[[], object]:
+    """Verify, eliminate copies, order, and judge addresses."""
+    peer = Peer(peer_settings(HERE, links), NodeSettings(2), (THERE,), 0.0)
+    frames = frame_batches(size, links, 64)
+
+    def work() -> None:
+        for number, batch in frames:
+            peer.receiver.receive(peer.links[f"link{number}"], batch, PREFIX, 0.0)
+            peer.receiver.packets = []
+        assert peer.receiver.delivered == PACKETS
+
+    return work
+
+
+# --- the whole -----------------------------------------------------------------------------------------------------
+
+
+def whole() -> Iterator[Case]:
+    """Give the whole engine, as `alagg.worker` drives it."""
+    for links in (1, 2):
+        for batch in (1, 64):
+            for size in SIZES:
+                yield Case(
+                    "whole, out", partial(out_work, size, links, batch),
+                    size, links, batch,
+                )
+                yield Case(
+                    "whole, in", partial(in_work, size, links, batch),
+                    size, links, batch,
+                )
+
+
+def out_work(size: int, links: int, batch: int) -> Callable[[], object]:
+    """From captured packets to frames."""
+    endpoint = Endpoint(NodeSettings(1), [peer_settings(THERE, links)], (HERE,), 0.0)
+    packets = batches(size, batch)
+
+    def work() -> None:
+        now = 0.0
+        for captured in packets:
+            now += PACE * batch
+            endpoint.send(captured, now)
+            finish_round(endpoint, now)
+        assert endpoint.peers["peer"].sender.sent == PACKETS
+
+    return work
+
+
+def in_work(size: int, links: int, batch: int) -> Callable[[], object]:
+    """From frames to packets."""
+    endpoint = Endpoint(NodeSettings(2), [peer_settings(HERE, links)], (THERE,), 0.0)
+    link_of = list(endpoint.peers["peer"].links.values())
+    frames = [(link_of[number], batch) for number, batch in frame_batches(size, links, batch)]
+
+    def work() -> None:
+        now = 0.0
+        for link, batch_of_link in frames:
+            now += PACE * batch / links
+            endpoint.receive(link, batch_of_link, PREFIX, now)
+            finish_round(endpoint, now)
+        assert endpoint.peers["peer"].receiver.delivered == PACKETS
+
+    return work
+
+
+def finish_round(endpoint: Endpoint, now: float) -> None:
+    """Do what the worker does in each round, with ports that take everything."""
+    endpoint.handle_timer(now)
+    for link in endpoint.queued_links():
+        link.settle(len(link.headers))
+    endpoint.settle()
+    endpoint.take_packets()
+    endpoint.take_events()
+
+
+# --- packets -------------------------------------------------------------------------------------------------------
+
+
+def packet(size: int) -> bytes:
+    """Give an IPv4 packet (without checksums: the engine never looks at them)."""
+    addresses = HERE.network_address.packed + THERE.network_address.packed
+    return (struct.pack(">BBHIBBH", 0x45, 0, size, 0, 64, 253, 0) + addresses).ljust(size, b"\xa5")
+
+
+def batches(size: int, batch: int) -> list[list[bytes]]:
+    """Give `PACKETS` packets in batches."""
+    return [[packet(size) for _ in range(batch)] for _ in range(PACKETS // batch)]
+
+
+def frame_batches(size: int, links: int, batch: int) -> list[tuple[int, list[bytes]]]:
+    """Give the frames of `PACKETS` packets as ports hand them over: the links in turn, each with its number."""
+    peer = Peer(peer_settings(THERE, links), NodeSettings(1), (HERE,), 0.0)
+    frames: list[tuple[int, list[bytes]]] = []
+    for packets in batches(size, batch):
+        peer.sender.send(packets, 0.0)
+        frames += [(number, _take_frames(link)) for number, link in enumerate(peer.links.values())]
+    return frames
+
+
+def _take_frames(link: Link) -> list[bytes]:
+    prefix = bytes(PREFIX)
+    frames = [prefix + one + payload for one, payload in zip(link.headers, link.payloads, strict=True)]
+    link.settle(len(frames))
+    return frames
+
+
+def peer_settings(destination: ipaddress.IPv4Network, links: int) -> PeerSettings:
+    """Give the settings of a peer."""
+    named = tuple(LinkSettings(f"link{number}", 1500) for number in range(links))
+    return PeerSettings("peer", (destination,), named)
