@@ -6,7 +6,7 @@ The way of a batch, in the order of the functions below:
 2. `_cut` splits those that are too big for the peer's smallest link;
 3. the scheduler lays the pieces on links;
 4. `_seal` numbers each piece once, before the fan-out, and queues a frame on each of its links;
-5. the ports take the frames, and `settle` finds out which packets no link took.
+5. the ports take the frames, and `settle` finds out which packets no link took, and takes their numbers back.
 """
 
 from __future__ import annotations
@@ -80,12 +80,19 @@ class Sender:
         self._batches.append(_Batch(len(pieces), places, runs, starts))
 
     def settle(self) -> None:
-        """Count the packets as sent or dropped, after every link was told what its port took."""
+        """Count the packets as sent or dropped, after every link was told what its port took.
+
+        The last numbers, if no link took a frame with them, are given once more: a gap that nothing can fill would
+        make the receiver wait until the slowest link has passed it, whenever the fastest is full.
+        """
+        unused = 0
         for batch in self._batches:
-            dropped = batch.dropped()
-            self.sent += batch.packets - dropped
-            self.dropped_full += dropped
+            batch.settle()
+            self.sent += batch.packets - batch.dropped
+            self.dropped_full += batch.dropped
+            unused = batch.unused + (unused if batch.unused == batch.pieces else 0)
         self._batches = []
+        self.sequence = (self.sequence - unused) & MASK
 
     def _cut(self, packets: Sequence[bytes], room: int) -> tuple[list[bytes], list[tuple[int, int]]]:
         """Split what is too big; give the pieces, and each one's place: its number and the last one's."""
@@ -138,16 +145,24 @@ class _Batch:
         starts: dict[Link, int],
     ) -> None:
         self.packets = pieces if places is None else sum(1 for piece, _ in places if piece == 0)
-        self._pieces = pieces
+        self.pieces = pieces
+        self.dropped = 0
+        """How many packets have a piece that no link took; known after `settle`."""
+        self.unused = 0
+        """How many pieces at the end no link took; known after `settle`."""
         self._places = places
         self._runs = runs
         self._starts = starts
 
-    def dropped(self) -> int:
-        """Give how many packets have a piece that no link took."""
+    def settle(self) -> None:
+        """Find out what the ports took."""
         if all(run.links and self._some_took_all(run) for run in self._runs):
-            return 0
+            return
         taken = self._taken()
+        self.dropped = self._count_dropped(taken)
+        self.unused = next((index for index, ok in enumerate(reversed(taken)) if ok), len(taken))
+
+    def _count_dropped(self, taken: list[bool]) -> int:
         if self._places is None:
             return taken.count(False)
         lost, packet_lost = 0, False

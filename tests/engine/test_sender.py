@@ -126,6 +126,34 @@ def test_packet_is_sent_when_any_link_took_it(one: int, two: int, sent: int) -> 
     assert script.fates == {name: count for name, count in expected.items() if count}
 
 
+@pytest.mark.parametrize(("one", "two", "following"), [(0, 0, 0), (3, 7, 7), (7, 3, 7), (10, 0, 10)])
+def test_numbers_that_no_link_took_are_given_once_more(one: int, two: int, following: int) -> None:
+    """A gap that nothing can fill would make the receiver wait for the slowest link."""
+    script = Script(1500, 1500)
+    script.send(numbered(range(10)), one, two)
+    script.send(numbered([10]))
+    assert script.numbers("link0") == [*((number, number) for number in range(one)), (following, 10)]
+
+
+def test_numbers_of_several_full_batches_are_given_once_more() -> None:
+    script = Script(1500)
+    for _ in range(3):
+        script.sender.send(numbered(range(10)), 0.0)
+    script.settle(5)
+    script.send(numbered([10]))
+    assert [number for number, _ in script.numbers("link0")] == [0, 1, 2, 3, 4, 5]
+
+
+def test_number_on_some_link_stays_used() -> None:
+    script = Script(1500, 1500, copies=1)
+    script.sender.send(numbered([0]), 0.0)
+    script.sender.send(numbered([1]), 0.0)
+    script.settle(0, 1)
+    script.send(numbered([2]))
+    assert script.numbers("link0") == [(2, 1)]
+    assert script.numbers("link1") == [(1, 0)]
+
+
 def test_several_batches_are_settled_together() -> None:
     script = Script(1500, 1500, copies=1)
     for _ in range(4):
