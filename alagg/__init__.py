@@ -5,4 +5,8 @@ Follow a packet through the folders: `alagg.ports` captures it and puts its fram
 the two, and `alagg.node` looks after the host around them.
 """
 
+from alagg import form
+
 __version__ = "0.1.0"
+
+form.obey_environment()

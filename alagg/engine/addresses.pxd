@@ -1,0 +1,12 @@
+cimport cython
+
+@cython.locals(version=long)
+cpdef bytes source_and_destination(bytes packet)
+
+cdef class Admission:
+    cdef object _sources
+    cdef object _destinations
+    cdef readonly dict _cache
+
+    cpdef str refusal(self, bytes packet)
+    cdef str _judge(self, bytes addresses)

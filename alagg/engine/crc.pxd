@@ -1,0 +1,15 @@
+cimport cython
+from libc.stdint cimport uint8_t, uint32_t, uintptr_t
+
+cdef uint32_t (*_library_extend)(uint32_t, const uint8_t *, size_t) noexcept nogil
+
+cdef inline _bind(uintptr_t address):
+    global _library_extend
+    _library_extend = <uint32_t (*)(uint32_t, const uint8_t *, size_t) noexcept nogil> address
+
+cdef inline long _extend(long checksum, bytes data, Py_ssize_t start, Py_ssize_t stop) noexcept:
+    return _library_extend(checksum, <const uint8_t *>data + start, stop - start)
+
+
+@cython.locals(extended=long)
+cpdef long crc32c(long checksum, bytes data, Py_ssize_t start, Py_ssize_t stop) noexcept

@@ -1,0 +1,20 @@
+cdef class Link:
+    cdef readonly long id
+    cdef readonly str name
+    cdef public long mtu
+    cdef public long weight
+    cdef public bint open
+    cdef public str reason
+    cdef public long link_sequence
+    cdef public list headers
+    cdef public list payloads
+    cdef public long queued
+    cdef public long taken
+    cdef public long tx_frames
+    cdef public long tx_bytes
+    cdef public long tx_dropped_full
+    cdef public long tx_dropped_down
+    cdef public long rx_frames
+    cdef public long rx_bytes
+    cdef public double rx_last
+    cdef public dict malformed

@@ -1,0 +1,1 @@
+cpdef long distance(long to, long origin) noexcept

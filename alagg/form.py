@@ -1,0 +1,53 @@
+"""Which form runs: the engine compiled or plain, the edges compiled or plain.
+
+`ALAGG_PURE=1` in the environment asks for the plain engine although the compiled one is there, `ALAGG_PURE=all` for
+plain edges as well. Both forms come from one source and give the same results; only their speed differs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+VARIABLE: Final = "ALAGG_PURE"
+"""The environment's variable that asks for plain forms: `1` or `all`."""
+
+
+class _PlainEngine:
+    """Finds the engine's sources where compiled modules lie beside them."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Give the source of an engine's module; None for all others."""
+        if not name.startswith("alagg.engine.") or path is None:
+            return None
+        specs = (FileFinder(place, (SourceFileLoader, SOURCE_SUFFIXES)).find_spec(name, target) for place in path)
+        return next((spec for spec in specs if spec is not None), None)
+
+
+def obey_environment() -> None:
+    """Make the imports that follow find the form that the environment asks for."""
+    if os.environ.get(VARIABLE) and _PlainEngine not in sys.meta_path:
+        sys.meta_path.insert(0, _PlainEngine)
+
+
+def engine() -> str:
+    """Give the engine's form: `compiled` or `plain`."""
+    import alagg.engine.receiver as module  # noqa: PLC0415 - whoever asks has imported it
+
+    return "plain" if str(module.__file__).endswith(".py") else "compiled"
+
+
+def edges() -> str:
+    """Give the edges' form: `compiled` or `plain`."""
+    if os.environ.get(VARIABLE) == "all" or find_spec("alagg.native.packet") is None:
+        return "plain"
+    return "compiled"

@@ -1,0 +1,46 @@
+"""Builds the compiled forms: the engine's modules that have a .pxd beside them, and the edges in alagg/native.
+
+All of them are optional: where no compiler is found, the plain form is installed, and says so when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+ROOT = Path(__file__).parent
+FLAGS = os.environ.get("ALAGG_CFLAGS", "-O3").split()
+"""Flags of the C compiler; `make sanitize` sets others."""
+
+
+def extension(source: Path) -> Extension:
+    """Describe the extension that is compiled from one source."""
+    path = source.relative_to(ROOT)
+    return Extension(
+        ".".join(path.with_suffix("").parts),
+        [str(path)],
+        extra_compile_args=[*FLAGS, "-Wno-unused-function"],
+        extra_link_args=[flag for flag in FLAGS if flag.startswith("-fsanitize")],
+        optional=True,
+    )
+
+
+engine = [declarations.with_suffix(".py") for declarations in sorted((ROOT / "alagg/engine").rglob("*.pxd"))]
+edges = sorted((ROOT / "alagg/native").glob("*.pyx"))
+
+setup(
+    ext_modules=cythonize(
+        [extension(source) for source in (*engine, *edges)],
+        language_level=3,
+        compiler_directives={
+            # The types stand in the .pxd files; annotations are for people and mypy.
+            "annotation_typing": False,
+            "boundscheck": False,
+            "wraparound": False,
+            "initializedcheck": False,
+        },
+    )
+)
