@@ -28,7 +28,8 @@ def extension(source: Path) -> Extension:
     )
 
 
-engine = [declarations.with_suffix(".py") for declarations in sorted((ROOT / "alagg/engine").rglob("*.pxd"))]
+declared = (declarations.with_suffix(".py") for declarations in sorted((ROOT / "alagg/engine").rglob("*.pxd")))
+engine = [source for source in declared if source.exists()]
 edges = sorted((ROOT / "alagg/native").glob("*.pyx"))
 
 setup(
