@@ -104,12 +104,12 @@ class Monitor:
     def _judge(self, now: float) -> None:
         if not self.link.open:
             self.state, self._proofs = DOWN, 0
+        elif self.state == DOWN:
+            self.state, self._last_answer = SILENT, now
         elif now - self._last_answer > self._patience:
             self.state, self._proofs = SILENT, 0
         elif self._proofs >= PROOFS:
             self.state = UP
-        elif self.state == DOWN:
-            self.state, self._last_answer = SILENT, now
 
     @property
     def _patience(self) -> float:

@@ -32,8 +32,7 @@ cdef class Recovery:
     cdef public long resets
     cdef long _size
     cdef readonly Window _current
-    cdef readonly Window _trial
-    cdef readonly Window _previous
+    cdef list _aside
     cdef dict _retired
 
     @cython.locals(window=Window)
@@ -41,5 +40,4 @@ cdef class Recovery:
     @cython.locals(window=Window)
     cdef int _accept_aside(self, Window current, long epoch, long sequence, double now) except -1
     cdef int _accept_in(self, Window window, Window current, long sequence, double now) except -1
-    cdef _take_over(self, Window window, Window current)
     cdef _retire(self, Window window)

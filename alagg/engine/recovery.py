@@ -1,12 +1,12 @@
 """Recovery (IEEE 802.1CB, 7.4.3): accept each number once, whatever order the copies come in.
 
-A `Window` remembers the last numbers of one stream in a ring, as in RFC 6479. `Recovery` keeps up to three of
-them for one lane of a peer, so that neither a restarted sender nor a single strange frame can harm a live stream:
+A `Window` remembers the last numbers of one stream in a ring, as in RFC 6479. `Recovery` keeps several of them for
+one lane of a peer, so that neither a restarted sender nor a single strange frame can harm a live stream:
 
 - *current*: the stream that is released in order;
-- *trial*: a new epoch, or a jump too far for the window. Its packets pass at once, each once, and it takes over
-  when it has shown several packets while the current stream fell silent;
-- *previous*: what was current before. Late frames of it are still passed once, and do not flip anything back.
+- *aside*: a new epoch, a jump too far for the window, or what was current before. Their packets pass at once, each
+  once; one of them takes over when it has shown several packets while the current stream fell silent. So late
+  frames of an old epoch are neither lost nor do they flip anything back.
 
 Every verb's cost is bounded by the size of the window, whatever number a frame carries.
 """
@@ -32,6 +32,9 @@ SILENCE: Final = 1.0
 """Seconds without a frame after which another stream may take the current one's place."""
 TRIAL_FRAMES: Final = 8
 """Packets that another stream must show since the current one's last frame before it takes over."""
+
+ASIDE: Final = 4
+"""Streams besides the current one that are remembered; the one heard longest ago makes room for another."""
 
 
 class Window:
@@ -111,8 +114,8 @@ class Recovery:
         """How often another stream took over: a restarted sender, or a jump of its numbers."""
         self._size = size
         self._current: Window | None = None
-        self._trial: Window | None = None
-        self._previous: Window | None = None
+        self._aside: list[Window] = []
+        """The other streams, the one heard last at the end."""
         self._retired = dict.fromkeys(("passed", "discarded", "out_of_order", "lost"), 0)
 
     def accept(self, epoch: int, sequence: int, now: float) -> int:
@@ -134,7 +137,7 @@ class Recovery:
     def counters(self) -> dict[str, int]:
         """Give the counters of IEEE 802.1CB, 10.8, over all streams so far."""
         total = dict(self._retired)
-        for window in (self._current, self._trial, self._previous):
+        for window in (self._current, *self._aside):
             if window is not None:
                 for key in total:
                     total[key] += getattr(window, key)
@@ -142,19 +145,22 @@ class Recovery:
 
     def _accept_aside(self, current: Window, epoch: int, sequence: int, now: float) -> int:
         """Judge a number that the current window cannot."""
-        for window in (self._trial, self._previous):
-            if window is not None and window.epoch == epoch and window.covers(sequence):
+        for window in self._aside:
+            if window.epoch == epoch and window.covers(sequence):
                 return self._accept_in(window, current, sequence, now)
         silent = now - current.last_time >= SILENCE
         if epoch == current.epoch and not silent and distance(sequence, current.highest) < 0:
             self.rogue += 1
             return ROGUE
-        self._retire(self._trial)
-        self._trial = Window(epoch, sequence, self._size, now)
+        if len(self._aside) >= ASIDE:
+            self._retire(self._aside.pop(0))
+        self._aside.append(Window(epoch, sequence, self._size, now))
         return PASSED_ASIDE
 
     def _accept_in(self, window: Window, current: Window, sequence: int, now: float) -> int:
-        """Judge a number of the trial or the previous stream, and let it take over when it is due."""
+        """Judge a number of a stream aside, and let it take over when it is due."""
+        self._aside.remove(window)
+        self._aside.append(window)
         if window.last_time < current.last_time:
             window.run = 0
         window.last_time = now
@@ -163,19 +169,13 @@ class Recovery:
         window.run += 1
         if window.run < TRIAL_FRAMES or now - current.last_time < SILENCE:
             return PASSED_ASIDE
-        self._take_over(window, current)
-        return TOOK_OVER
-
-    def _take_over(self, window: Window, current: Window) -> None:
-        if window is self._trial:
-            self._retire(self._previous)
-            self._trial = None
-        self._previous = current
+        self._aside.remove(window)
+        self._aside.append(current)
         self._current = window
         self.resets += 1
+        return TOOK_OVER
 
-    def _retire(self, window: Window | None) -> None:
+    def _retire(self, window: Window) -> None:
         """Keep the counters of a stream that is forgotten."""
-        if window is not None:
-            for key in self._retired:
-                self._retired[key] += getattr(window, key)
+        for key in self._retired:
+            self._retired[key] += getattr(window, key)

@@ -90,6 +90,7 @@ def test_port_that_closes_is_noticed_at_once_with_its_reason() -> None:
     assert script.events() == ["radio down"]
     assert script.peer.links["radio"].reason == "no carrier"
     assert script.sent_on(10) == {"fibre": [10], "radio": []}
+    assert script.run(5.0) == []
     script.change("radio", is_open=True)
     assert script.run(1.0) == ["radio up"]
     assert script.sent_on(10) == {"fibre": [10], "radio": [10]}
