@@ -165,7 +165,7 @@ def test_functions_stay_short(path: Path) -> None:
             assert lines <= MAX_FUNCTION_LINES, f"{node.name} has {lines} lines"
 
 
-@pytest.mark.parametrize("path", [path for path in CODE if path.stat().st_size], ids=relative)
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.stat().st_size], ids=relative)
 def test_each_module_opens_with_its_responsibility(path: Path) -> None:
     text = ast.get_docstring(tree(path))
     assert text, "no docstring"

@@ -30,11 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and give its exit status: 0 success, 2 wrong use or configuration, 1 the rest."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = parser.build(arguments).parse_args(arguments)
-        status: int = args.run(args)
+        status = _run(arguments)
         sys.stdout.flush()
-    except SystemExit as end:  # argparse ends this way after --help, --version and its own errors
-        return end.code if isinstance(end.code, int) else FAILURE
     except BrokenPipeError:
         # The reader has gone; without this Python complains once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -44,6 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exception(error)
         print(f"alagg: {_explain(error)}", file=sys.stderr)
         return WRONG_USE if isinstance(error, ConfigError) else FAILURE
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        args = parser.build(arguments).parse_args(arguments)
+        status: int = args.run(args)
+    except SystemExit as end:  # argparse ends this way after --help, --version and its own errors
+        return end.code if isinstance(end.code, int) else FAILURE
     return status
 
 

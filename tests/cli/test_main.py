@@ -124,9 +124,11 @@ def test_without_a_command_the_node_runs(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_reader_that_goes_away_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "alagg", "--help"]
     with os.fdopen(writing, "w") as gone:
         ended = subprocess.run(
-            [sys.executable, "-m", "alagg", "--help"], stdout=gone, stderr=subprocess.PIPE, text=True, check=False
+            command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False, env=environment
         )
     assert ended.stderr == ""
 
