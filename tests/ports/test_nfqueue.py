@@ -1,0 +1,276 @@
+"""The capture on a real NFQUEUE: whole packets, one verdict for all, and the kernel's losses counted."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from alagg.ports import nfqueue
+from alagg.ports.base import BATCH
+from alagg.ports.nfqueue import MAX_PAYLOAD, QUEUE_LENGTH, NfqueueCapture
+from tests.ports.conftest import inside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alagg.lab.host import Host
+    from alagg.lab.topology import Lab
+
+pytestmark = pytest.mark.netns
+
+_SO_SNDBUFFORCE: Final = 32
+QUEUE: Final = 7
+UDP: Final = 8
+HEADERS: Final = {4: 20 + UDP, 6: 40 + UDP}
+
+
+def hand_over(host: Host, queue: int = QUEUE) -> None:
+    """Let the kernel hand what goes to the other host to a queue."""
+    for command, destination in (("iptables-legacy", "10.99.0.2"), ("ip6tables-legacy", "fd99::2")):
+        rule = ["-A", "OUTPUT", "-d", destination, "-p", "udp", "-j", "NFQUEUE", "--queue-num", str(queue)]
+        host.run([command, *rule])
+
+
+@contextmanager
+def captured(host: Host, queue: int = QUEUE) -> Iterator[NfqueueCapture]:
+    """Capture inside a host; `/proc` is that host's, too, as long as it lasts."""
+    with inside(host):
+        opened = NfqueueCapture(queue)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+@pytest.fixture
+def capture(lab: Lab) -> Iterator[NfqueueCapture]:
+    hand_over(lab.a)
+    with captured(lab.a) as opened:
+        yield opened
+
+
+@pytest.fixture
+def senders(capture: NfqueueCapture) -> Iterator[dict[int, socket.socket]]:
+    """Give a UDP socket of each family inside host a, connected to host b."""
+    families = {4: (socket.AF_INET, "10.99.0.2"), 6: (socket.AF_INET6, "fd99::2")}
+    opened: dict[int, socket.socket] = {}
+    for number, (family, address) in families.items():
+        opened[number] = socket.socket(family, socket.SOCK_DGRAM)
+        opened[number].connect((address, 9))
+        # Packets that wait in the queue count against their sender.
+        opened[number].setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, 256 << 20)
+    yield opened
+    for sender in opened.values():
+        sender.close()
+
+
+def waiting(queue: int = QUEUE) -> int:
+    """Give how many packets the kernel holds for a verdict."""
+    for line in nfqueue.PROC_FILE.read_text().splitlines():
+        fields = line.split()
+        if int(fields[0]) == queue:
+            return int(fields[2])
+    raise AssertionError(f"queue {queue} is gone")
+
+
+def take(capture: NfqueueCapture) -> list[bytes]:
+    """Take all that waits."""
+    packets: list[bytes] = []
+    while select.select([capture], (), (), 0)[0]:
+        packets += capture.receive()
+    return packets
+
+
+# --- whole packets (defect 9 of the 2015 program) ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_defect_9_packets_of_any_size_and_both_families_come_whole(
+    capture: NfqueueCapture, senders: dict[int, socket.socket], family: int
+) -> None:
+    """It knew only IPv4, and only queue 0; the library alone cuts at 4,016 bytes without a word."""
+    for size in (0, 1, 1472, 1473, 4000, 4017, 8000, 32_000, 65_000, MAX_PAYLOAD - HEADERS[family]):
+        payload = bytes(number % 251 for number in range(size))
+        senders[family].send(payload)
+        (packet,) = take(capture)
+        assert packet[0] >> 4 == family
+        assert len(packet) == HEADERS[family] + size
+        assert packet[HEADERS[family] :] == payload
+    assert capture.counters()["dropped_oversize"] == 0
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_packet_larger_than_the_queue_can_say_is_refused_not_cut(
+    capture: NfqueueCapture, senders: dict[int, socket.socket], family: int
+) -> None:
+    largest = {4: 65_535 - HEADERS[4], 6: 65_575 - HEADERS[6]}[family]
+    for size in (MAX_PAYLOAD - HEADERS[family] + 1, largest):
+        senders[family].send(bytes(size))
+    senders[family].send(b"next")
+    (packet,) = take(capture)
+    assert packet.endswith(b"next")
+    counters = capture.counters()
+    assert (counters["captured"], counters["dropped_oversize"], counters["dropped_malformed"]) == (3, 2, 0)
+
+
+def test_defect_9_queue_number_is_a_choice(lab: Lab) -> None:
+    hand_over(lab.a, 65_535)
+    with captured(lab.a, 65_535) as opened, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("10.99.0.2", 9))
+        assert len(take(opened)) == 1
+
+
+def test_checksums_are_complete(capture: NfqueueCapture, senders: dict[int, socket.socket]) -> None:
+    """The card that would have finished them is never reached."""
+    for size in (5, 1400, 20_000):
+        senders[4].send(bytes(range(5)) * (size // 5))
+        (packet,) = take(capture)
+        pseudo = packet[12:20] + struct.pack(">BBH", 0, socket.IPPROTO_UDP, len(packet) - 20)
+        assert checksum(pseudo + packet[20:]) == 0
+        assert checksum(packet[:20]) == 0
+
+
+def checksum(data: bytes) -> int:
+    """RFC 1071."""
+    data += bytes(len(data) % 2)
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def test_tcp_comes_in_segments_that_fit_the_wire(lab: Lab, capture: NfqueueCapture) -> None:
+    """Without NFQA_CFG_F_GSO the kernel cuts what it would have left to the card."""
+    lab.a.run(["iptables-legacy", "-A", "OUTPUT", "-p", "tcp", "--dport", "99", "-m", "length", "--length", "200:",
+               "-j", "NFQUEUE", "--queue-num", str(QUEUE)])
+    with inside(lab.b):
+        server = socket.create_server(("10.99.0.2", 99))
+    with server, socket.create_connection(("10.99.0.2", 99), timeout=5) as sender:
+        sender.send(b"x" * 10_000)
+        assert select.select([capture], (), (), 5)[0]
+        packets = take(capture)
+    assert len(packets) > 1
+    assert max(map(len, packets)) == 1500
+
+
+# --- verdicts ---------------------------------------------------------------------------------------------------
+
+
+def test_one_verdict_for_a_batch_empties_the_kernels_queue(
+    capture: NfqueueCapture, senders: dict[int, socket.socket]
+) -> None:
+    for number in range(BATCH + 10):
+        senders[4].send(b"%d" % number)
+    assert waiting() == BATCH + 10
+    assert [int(packet[28:]) for packet in capture.receive()] == list(range(BATCH))
+    assert waiting() == 10
+    assert [int(packet[28:]) for packet in capture.receive()] == list(range(BATCH, BATCH + 10))
+    assert waiting() == 0
+    assert capture.receive() == []
+
+
+def test_captured_packets_never_reach_the_wire(
+    lab: Lab, capture: NfqueueCapture, senders: dict[int, socket.socket]
+) -> None:
+    with inside(lab.b):
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind(("10.99.0.2", 9))
+    with server:
+        senders[4].send(b"caught")
+        assert len(take(capture)) == 1
+        # What is sent without the rule arrives, and nothing before it.
+        lab.a.run(["iptables-legacy", "-F", "OUTPUT"])
+        senders[4].send(b"free")
+        server.settimeout(5)
+        assert server.recv(100) == b"free"
+
+
+def test_oversized_packets_leave_the_kernels_queue_too(
+    capture: NfqueueCapture, senders: dict[int, socket.socket]
+) -> None:
+    senders[4].send(bytes(65_507))
+    assert capture.receive() == []
+    assert waiting() == 0
+
+
+def test_interface_that_goes_away_takes_its_packets_and_nothing_else(
+    lab: Lab, capture: NfqueueCapture, senders: dict[int, socket.socket]
+) -> None:
+    """The kernel drops the queue's packets itself then; our verdict finds none, which is no error."""
+    for _ in range(3):
+        senders[4].send(b"x")
+    lab.a.ip("link set eth0 down")
+    assert waiting() == 0
+    assert len(take(capture)) == 3
+    lab.a.link_up(0)
+    senders[6].send(b"still there")
+    (packet,) = take(capture)
+    assert packet.endswith(b"still there")
+    assert capture.counters()["dropped_malformed"] == 0
+
+
+# --- losses -----------------------------------------------------------------------------------------------------
+
+
+def test_packets_that_find_the_queue_full_are_counted(
+    capture: NfqueueCapture, senders: dict[int, socket.socket]
+) -> None:
+    flood(senders[4], QUEUE_LENGTH + 100, b"x")
+    assert len(take(capture)) == QUEUE_LENGTH
+    counters = capture.counters()
+    assert counters["dropped_queue_full"] == 100
+    assert counters["dropped_buffer_full"] == counters["overruns"] == 0
+
+
+def test_packets_that_find_the_buffer_full_are_counted(
+    capture: NfqueueCapture, senders: dict[int, socket.socket]
+) -> None:
+    count = 1000
+    flood(senders[4], count, bytes(60_000))
+    got = len(take(capture))
+    assert 0 < got < count
+    counters = capture.counters()
+    assert counters["dropped_buffer_full"] == count - got
+    assert (counters["captured"], counters["dropped_queue_full"]) == (got, 0)
+    assert counters["overruns"] >= 1
+    senders[4].send(b"alive")
+    assert len(take(capture)) == 1, "and it goes on"
+
+
+def flood(sender: socket.socket, count: int, payload: bytes) -> None:
+    """Send without anyone reading; the kernel may tell the sender that a packet was dropped."""
+    for _ in range(count):
+        with suppress(PermissionError):
+            sender.send(payload)
+
+
+# --- binding ----------------------------------------------------------------------------------------------------
+
+
+def test_second_program_on_a_queue_is_refused_and_harms_nothing(
+    capture: NfqueueCapture, senders: dict[int, socket.socket]
+) -> None:
+    with pytest.raises(OSError, match="Failed to create queue"):
+        NfqueueCapture(QUEUE)
+    senders[4].send(b"x")
+    assert len(take(capture)) == 1
+
+
+def test_queue_is_free_again_after_close(lab: Lab) -> None:
+    with captured(lab.a) as first:
+        first.close()
+        first.close()
+        with captured(lab.a) as second:
+            assert waiting() == 0
+            assert second.receive() == []
+
+
+def test_counters_survive_a_queue_that_is_gone(lab: Lab) -> None:
+    with captured(lab.a) as opened:
+        opened.close()
+        assert opened.counters()["dropped_queue_full"] == 0
