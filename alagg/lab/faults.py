@@ -111,7 +111,7 @@ def table(outcomes: Iterable[Outcome]) -> Table:
         caption="p99: round-trip time of the slowest hundredth; first without alagg, then with it",
         caption_justify="left",
     )
-    shown.add_column("what happens")
+    shown.add_column("fault", no_wrap=True)
     shown.add_column("sent", justify="right")
     for which in ("without", "with"):
         for title in ("lost", "twice", "p99"):
@@ -119,7 +119,7 @@ def table(outcomes: Iterable[Outcome]) -> Table:
     shown.add_column("", no_wrap=True)
     for outcome in outcomes:
         shown.add_row(
-            FAULTS[outcome.fault].says, str(outcome.with_alagg.sent),
+            outcome.fault, str(outcome.with_alagg.sent),
             *_cells(outcome.without), *_cells(outcome.with_alagg),
             "[green]ok[/]" if outcome.passed else "[red]FAILED[/]",
         )

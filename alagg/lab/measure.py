@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
-from alagg.lab.namespace import LabError, python
+from alagg.lab.namespace import LabError, finish, python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,8 +114,7 @@ class Running(Generic[Result]):
     def stop(self) -> None:
         """End the traffic at once, without a result; once ended, nothing happens."""
         for process in filter(None, (self._client, self._server)):
-            process.kill()
-            process.communicate()
+            finish(process)
 
 
 def ping(

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -38,6 +39,7 @@ class Namespace:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def create(self) -> None:
         """Make the namespace, quiet and with its loopback interface up."""
@@ -47,6 +49,8 @@ class Namespace:
 
     def remove(self) -> None:
         """End what still runs inside and remove the namespace with everything in it; none is fine."""
+        while self._started:
+            finish(self._started.pop())
         if not (_MOUNTS / self.name).exists():
             return
         for pid in _checked(["ip", "netns", "pids", self.name]).split():
@@ -80,10 +84,12 @@ class Namespace:
         variables: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a command inside, its standard input and output piped; Ctrl-C in the terminal does not reach it."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.inside(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
             env={**environment(), **(variables or {})}, start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def inside(self, command: Sequence[str]) -> list[str]:
         """Give the command line that runs a command inside."""
@@ -101,6 +107,16 @@ class Namespace:
         """Set kernel parameters of this namespace."""
         script = "\n".join(f"echo {value} > /proc/sys/{key.replace('.', '/')}" for key, value in values.items())
         self.run(["sh", "-ec", script])
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process if it lives, and give back its pipes."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 def environment() -> dict[str, str]:

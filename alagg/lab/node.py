@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from alagg.control.client import ControlError, request
-from alagg.lab.namespace import LabError, python
+from alagg.lab.namespace import LabError, finish, python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,13 +139,9 @@ class Node:
         try:
             return process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
             raise LabError(f"{self.namespace.name}: the node did not end within {_STOP_TIMEOUT:g} s") from None
         finally:
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    pipe.close()
+            finish(process)
 
 
 def _resident(pid: int) -> int:

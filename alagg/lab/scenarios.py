@@ -69,13 +69,13 @@ def demo(console: Console) -> bool:
 
 def verdict(console: Console, without: Round, joined: Round) -> bool:
     """Say in plain words what the rounds show; tell whether alagg passed."""
+    problem = ""
     if not without.harmed:
-        console.print(
-            "[red]FAILED[/]: the pulled cable harmed nothing even without alagg, so this proves nothing.", soft_wrap=True
-        )
-        return False
-    if joined.harmed:
-        console.print("[red]FAILED[/]: with alagg something was lost, repeated or damaged; see the table.", soft_wrap=True)
+        problem = "the pulled cable harmed nothing even without alagg, so this proves nothing."
+    elif joined.harmed:
+        problem = "with alagg something was lost, repeated or damaged; see the table."
+    if problem:
+        console.print(f"[red]FAILED[/]: {problem}", soft_wrap=True)
         return False
     lost = sum(stream.lost for stream in without.streams.values())
     sent = sum(stream.sent for stream in without.streams.values())

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from alagg.lab.impairment import Settings
-from alagg.lab.namespace import LabError, Namespace, python
+from alagg.lab.namespace import LabError, Namespace, finish, python
 
 if TYPE_CHECKING:
     import subprocess
@@ -183,8 +183,7 @@ class EmulatedWire(Cable):
     def destroy(self) -> None:
         """End the emulator."""
         if self._process:
-            self._process.kill()
-            self._process.communicate()
+            finish(self._process)
             self._process = None
 
     def _command(self, command: dict[str, object]) -> list[dict[str, int]]:

@@ -60,17 +60,24 @@ def test_kernel_parameters_are_set_inside_only(inside: Namespace) -> None:
 
 @netns
 def test_removal_ends_what_runs_inside(inside: Namespace) -> None:
-    sleeper = inside.popen(["sleep", "60"])
-    assert inside.run(["true"]).returncode == 0
+    sleeper = subprocess.Popen(inside.inside(["sleep", "60"]))
     while str(sleeper.pid) not in subprocess.run(
         ["ip", "netns", "pids", inside.name], capture_output=True, text=True, check=True
     ).stdout.split():
         assert sleeper.poll() is None
         time.sleep(0.005)
     inside.remove()
-    sleeper.communicate()
-    assert sleeper.returncode == -signal.SIGKILL
+    assert sleeper.wait() == -signal.SIGKILL
     inside.remove()
+
+
+@netns
+def test_removal_gives_back_what_was_started(inside: Namespace) -> None:
+    sleeper = inside.popen(["sleep", "60"])
+    inside.remove()
+    assert sleeper.returncode == -signal.SIGKILL
+    assert sleeper.stdin
+    assert sleeper.stdin.closed
 
 
 @netns

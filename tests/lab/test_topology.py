@@ -90,7 +90,7 @@ def test_two_labs_live_side_by_side() -> None:
 
 
 @netns
-def test_the_handler_of_sigterm_is_ours_only_while_it_builds() -> None:
+def test_the_handler_of_sigterm_is_the_labs_only_while_it_stands() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with Lab(links=1):
         assert callable(signal.getsignal(signal.SIGTERM))
