@@ -170,6 +170,7 @@ class Peer:
     def _add_links(self, links: Sequence[LinkSettings], now: float) -> None:
         for settings in links:
             link = Link(self._next_id, settings.name, settings.mtu, settings.weight)
+            link.rx_last = now  # as good as heard: gaps wait for it until it had its time to show something
             self._next_id = (self._next_id + 1) & 0xFF
             self.links[settings.name] = link
             self.monitors[link] = Monitor(link, self._node.epoch, self._node.lane, self._node.probe_interval, now)

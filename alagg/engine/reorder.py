@@ -206,4 +206,5 @@ class Reorder:
     def _late(self) -> None:
         """Count a packet whose gap was given up: it was later than the timeout, nobody knows by how much."""
         self.late += 1
-        self.lateness.sample(2 * self.timeout)
+        if self.given_up:  # else it is one from before the first, which nobody has waited for
+            self.lateness.sample(2 * self.timeout)

@@ -169,6 +169,15 @@ def test_removed_link_holds_nothing_up() -> None:
     assert receiver.packets == numbered([0, 2])
 
 
+def test_link_that_was_just_added_is_waited_for() -> None:
+    script = Script("fibre", "radio")
+    receiver, links = script.peer.receiver, script.peer.links
+    receiver.receive(links["fibre"], data_frames([0, 2]), 0, 0.01)
+    assert receiver.packets == numbered([0])
+    receiver.receive(links["fibre"], data_frames([3]), 0, 0.01 + 4 * INTERVAL)
+    assert receiver.packets == numbered([0, 2, 3])
+
+
 def test_restart_of_the_other_side_is_told_but_not_its_first_start() -> None:
     script = Script("fibre")
     receive = script.peer.receiver.receive

@@ -279,6 +279,13 @@ def test_automatic_timeout_grows_with_packets_that_were_later_than_it() -> None:
     assert script.reorder.timeout > before
 
 
+def test_packets_from_before_the_first_say_nothing_of_the_lateness() -> None:
+    script = Script(first=10, timeout=None)
+    script.push(8, 9)
+    assert script.out() == [8, 9]
+    assert (script.reorder.late, script.reorder.lateness.mean) == (2, None)
+
+
 def test_filled_gaps_measure_the_lateness() -> None:
     script = Script(timeout=None)
     for sequence in range(1, 200, 2):
