@@ -7,24 +7,28 @@ waits: what a full link does not take is the caller's to count.
 from __future__ import annotations
 
 import ctypes
-import errno
 import fcntl
 import socket
 import struct
 from typing import TYPE_CHECKING, Final
 
-from alagg.ports.base import BATCH
+from alagg import form
+
+if TYPE_CHECKING or form.edges() == "plain":
+    from alagg.ports.packet import Receiver, Sender
+else:
+    from alagg.native.packet import Receiver, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ETHERNET_HEADER: Final = 14
 """Bytes of the Ethernet header before the Alagg header."""
+LARGEST_FRAME: Final = 65_535 + ETHERNET_HEADER
+"""Bytes that one read takes: an interface's MTU may grow while the port is open, up to 65,535 (ETH_MAX_MTU)."""
 RECEIVE_BUFFER: Final = 8 << 20
 """Bytes of the socket's receive buffer: it bridges the time in which the loop is busy elsewhere."""
 
-_LARGEST_FRAME: Final = 65_535 + ETHERNET_HEADER
-"""Bytes that one read takes: an interface's MTU may grow while the port is open, up to 65,535 (ETH_MAX_MTU)."""
 _SOL_PACKET: Final = 263
 _PACKET_STATISTICS: Final = 6
 _PACKET_IGNORE_OUTGOING: Final = 23
@@ -70,6 +74,8 @@ class EthernetPort:
         except BaseException:
             self._socket.close()
             raise
+        self._sender = Sender(self._socket, self._prefix)
+        self._receiver = Receiver(self._socket, LARGEST_FRAME)
 
     @property
     def prefix(self) -> bytes:
@@ -87,35 +93,15 @@ class EthernetPort:
             OSError: the interface is down or gone (ENETDOWN, ENXIO), or its MTU has shrunk (EMSGSIZE). When the
                 link took some frames before, the next call raises it.
         """
-        sendmsg, prefix = self._socket.sendmsg, self._prefix
-        count = 0
-        try:
-            for header, payload in zip(headers, payloads, strict=True):
-                sendmsg((prefix, header, payload))
-                count += 1
-        except OSError as error:
-            # EAGAIN: the socket's send buffer waits in the interface's queue; ENOBUFS: that queue dropped it.
-            if not count and error.errno not in (errno.EAGAIN, errno.ENOBUFS):
-                raise
-        return count
+        return self._sender.send(headers, payloads)
 
     def receive(self) -> list[bytes]:
-        """Give the frames that wait, at most `BATCH`, Ethernet header included.
+        """Give the frames that wait, at most `alagg.ports.base.BATCH`, Ethernet header included.
 
         Raises:
             OSError: the interface went down (ENETDOWN).
         """
-        recv = self._socket.recv
-        frames: list[bytes] = []
-        try:
-            for _ in range(BATCH):
-                frames.append(recv(_LARGEST_FRAME))  # noqa: PERF401 - the frames before an exception count
-        except BlockingIOError:
-            pass
-        except OSError:
-            if not frames:
-                raise
-        return frames
+        return self._receiver.receive()
 
     def counters(self) -> dict[str, int]:
         """Give what the kernel has counted for this socket."""
