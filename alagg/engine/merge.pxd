@@ -1,0 +1,52 @@
+cimport cython
+from libc.stdint cimport uint32_t, uint64_t
+
+from alagg.engine cimport _octets as octets
+from alagg.engine._octets cimport octets_in, octets_out
+
+cdef int _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6, _GSO_UDP_L4, _TCP, _UDP, _PSH_FIN, _ACK, _DECIDING, _DF
+
+cdef class Merger:
+    cdef public Py_ssize_t merged, super_packets
+    cdef bint _udp
+    cdef list _items
+    cdef dict _open
+    cdef list _joined
+
+    @cython.locals(items=list, packet=bytes, run=_Run)
+    cpdef list merge(self, packets)
+
+    @cython.locals(p=octets_in, length=Py_ssize_t, at=Py_ssize_t, flow=bytes, start=Py_ssize_t, run=_Run)
+    cdef void _take(self, bytes packet) except *
+
+cdef class _Run:
+    cdef Py_ssize_t index, _at, _start, _step, _length
+    cdef list packets
+    cdef bint _tcp, _fixed_id
+    cdef unsigned char _last_flags
+
+    @cython.locals(
+        p=octets_in, f=octets_in, first=bytes, at=Py_ssize_t, size=Py_ssize_t, alike=bint, sequence=uint32_t,
+    )
+    cdef bint fits(self, bytes packet, Py_ssize_t start) except -1
+
+    @cython.locals(first=bytes, f=octets_in, count=Py_ssize_t, ahead=uint32_t)
+    cdef bint _counts_up(self, uint32_t identification) except -1
+
+    @cython.locals(p=octets_in, size=Py_ssize_t)
+    cdef bint join(self, bytes packet) except -1
+
+    @cython.locals(
+        first=bytes, f=octets_in, at=Py_ssize_t, length=Py_ssize_t, head=bytearray, w=octets_out, pseudo=uint64_t,
+        kind=int, field=int,
+    )
+    cdef tuple item(self)
+
+@cython.locals(whole=bint)
+cdef Py_ssize_t _transport(octets_in p, Py_ssize_t length) noexcept
+
+@cython.locals(protocol=int, usual=bint, start=Py_ssize_t)
+cdef Py_ssize_t _payload(octets_in p, Py_ssize_t at, Py_ssize_t length) noexcept
+
+@cython.locals(words=uint64_t)
+cdef bint _intact(octets_in p, Py_ssize_t at, Py_ssize_t length) noexcept

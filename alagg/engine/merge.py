@@ -1,0 +1,238 @@
+# cython: annotation_typing=False, boundscheck=False, wraparound=False, cdivision=True
+"""Merge consecutive TCP segments, and UDP datagrams, of a batch into super-packets for a TUN device.
+
+A TUN device with IFF_VNET_HDR takes a super-packet in one write: a `virtio_net_hdr` (linux/virtio_net.h, 10 bytes in
+the host's byte order), headers whose lengths are the super-packet's and whose checksum is only the pseudo-header's
+sum, and all payloads one after the other. So each `Item` is a write in the making, `(vnet_header, head, packets,
+offset)`: write `vnet_header`, then `head`, then `packet[offset:]` of each of `packets`. No payload was copied, and
+a packet that stays alone is an item whose `head` is the packet itself, without `packets`.
+
+What merges is what the kernel's own GRO merges (`tcp_gro_receive`, `udp_gro_receive`, `inet_gro_flush`):
+
+- One flow, in order. TCP: consecutive sequence numbers; acknowledgement, window, options and the other flags equal.
+- Equal TTL, TOS, DF and flow label; IPv4 identifications that count up by one or, with DF, all the same.
+- Equal sizes, but the last may be shorter. It ends the super-packet; so do PSH and FIN, which only the last may have.
+- IP and transport checksums are right. A damaged packet is passed on as it came: its receiver shall see the damage.
+- Never: SYN, RST, URG, CWR, no payload; fragments, IPv4 options, IPv6 extension headers; UDP without a checksum.
+
+Packets of one flow stay in order. Those of different flows stay, too, except that what joins a super-packet moves
+up to its first.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from alagg.engine import octets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Item = tuple[bytes, bytes, "list[bytes]", int]
+"""One packet or super-packet to write: vnet header, head, packets, and where in each of them the payload begins."""
+
+ALONE: Final = bytes(10)
+"""The vnet header of a packet that was not merged: nothing is left to do for the kernel."""
+MAX_LENGTH: Final = 65_535
+"""Bytes of the largest super-packet, IP header included."""
+MAX_SEGMENTS: Final = 64
+"""Most packets in a super-packet, as in the kernel's merging of UDP; a write with more pieces could be refused."""
+
+_VNET: Final = struct.Struct("=BBHHHH")
+_NEEDS_CSUM: Final = 1
+_GSO_TCPV4: Final = 1
+_GSO_TCPV6: Final = 4
+_GSO_UDP_L4: Final = 5
+_TCP: Final = 6
+_UDP: Final = 17
+_PSH_FIN: Final = 0x09
+_ACK: Final = 0x10
+_DECIDING: Final = 0xB6
+"""CWR, URG, ACK, RST and SYN: of these, a segment that may be merged has ACK alone."""
+_DF: Final = 0x40
+
+
+class Merger:
+    """Merges the packets of one batch at a time; nothing is held back for the next."""
+
+    def __init__(self, *, udp: bool) -> None:
+        """Choose what is merged.
+
+        Args:
+            udp: whether the device takes UDP super-packets, too (TUN_F_USO4 and TUN_F_USO6, Linux 6.2).
+        """
+        self.merged = 0
+        """Packets that went into super-packets."""
+        self.super_packets = 0
+        """Super-packets made."""
+        self._udp = udp
+        self._items: list[Item] = []
+        self._open: dict[bytes, _Run] = {}
+        self._joined: list[_Run] = []
+
+    def merge(self, packets: Sequence[bytes]) -> list[Item]:
+        """Give the packets, whole IP packets, as items to write; the work for each is bounded."""
+        items = self._items = []
+        for packet in packets:
+            self._take(packet)
+        for run in self._joined:
+            items[run.index] = run.item()
+            self.merged += len(run.packets)
+        self.super_packets += len(self._joined)
+        self._open.clear()
+        self._joined.clear()
+        self._items = []
+        return items
+
+    def _take(self, packet: bytes) -> None:
+        """Let a packet join its flow's open run, or stand alone and perhaps open one."""
+        p = packet
+        length = len(packet)
+        at = _transport(p, length)
+        if at < 0:
+            # It may belong to any flow, and must not be overtaken.
+            self._open.clear()
+        if at <= 0:
+            self._items.append((ALONE, packet, [], 0))
+            return
+        flow = p[12:24] if at == 20 else p[8:44]
+        start = _payload(p, at, length)
+        if start and ((start == at + 8 and not self._udp) or not _intact(p, at, length)):
+            start = 0
+        run = self._open.get(flow)
+        if run is not None:
+            if start and run.fits(packet, start):
+                if len(run.packets) == 1:
+                    self._joined.append(run)
+                if run.join(packet):
+                    del self._open[flow]
+                return
+            del self._open[flow]
+        if start and (p[at + 13] & _PSH_FIN == 0 or start == at + 8):
+            self._open[flow] = _Run(packet, at, start, len(self._items))
+        self._items.append((ALONE, packet, [], 0))
+
+
+class _Run:
+    """Packets of one flow that follow each other; the first one's header stands for all."""
+
+    def __init__(self, packet: bytes, at: int, start: int, index: int) -> None:
+        self.index = index
+        self.packets = [packet]
+        self._at = at
+        self._start = start
+        self._tcp = start != at + 8
+        self._step = len(packet) - start
+        self._length = len(packet)
+        self._fixed_id = False
+        self._last_flags = 0
+
+    def fits(self, packet: bytes, start: int) -> bool:
+        """Tell whether a packet of the flow is the next one: it can join, and nothing is lost by that."""
+        p = packet
+        first = self.packets[0]
+        f = first
+        at = self._at
+        size = len(packet) - start
+        if start != self._start or size > self._step or self._length + size > MAX_LENGTH:
+            return False
+        if at == 20:
+            # TOS; flags and TTL and protocol. The addresses and ports make the flow.
+            alike = p[1] == f[1] and octets.same(p, f, 6, 10) and self._counts_up(octets.load16(p, 4))
+        else:
+            alike = octets.same(p, f, 0, 4) and octets.same(p, f, 6, 8)
+        if not alike or not self._tcp:
+            return alike
+        sequence = octets.load32(f, at + 4) + self._length - self._start & 0xFFFF_FFFF
+        return (
+            octets.load32(p, at + 4) == sequence
+            # Acknowledgement and data offset; flags but the last segment's; window; urgent pointer and options.
+            and octets.same(p, f, at + 8, at + 13)
+            and (p[at + 13] | _PSH_FIN) == (f[at + 13] | _PSH_FIN)
+            and octets.same(p, f, at + 14, at + 16)
+            and octets.same(p, f, at + 18, start)
+        )
+
+    def _counts_up(self, identification: int) -> bool:
+        f = self.packets[0]
+        count = len(self.packets)
+        ahead = identification - octets.load16(f, 4) & 0xFFFF
+        if count == 1 and ahead == 0 and f[6] & _DF:
+            self._fixed_id = True
+        return ahead == (0 if self._fixed_id else count)
+
+    def join(self, packet: bytes) -> bool:
+        """Take a packet that fits; tell whether it is the last."""
+        p = packet
+        size = len(packet) - self._start
+        self.packets.append(packet)
+        self._length += size
+        if self._tcp:
+            self._last_flags = p[self._at + 13] & _PSH_FIN
+        return size < self._step or self._last_flags != 0 or len(self.packets) == MAX_SEGMENTS
+
+    def item(self) -> Item:
+        """Give the super-packet."""
+        first = self.packets[0]
+        f = first
+        at = self._at
+        length = self._length
+        head = bytearray(f[: self._start])
+        w = head
+        if at == 20:
+            octets.store16(w, 2, length)
+            octets.store16(w, 10, 0)
+            octets.store16(w, 10, 0xFFFF - (octets.total(w, 0, 20) or 65535))
+        else:
+            octets.store16(w, 4, length - 40)
+        pseudo = octets.total(w, 12 if at == 20 else 8, at) + length - at
+        if self._tcp:
+            w[at + 13] |= self._last_flags
+            octets.store16(w, at + 16, (pseudo + _TCP) % 65535)
+            kind, field = _GSO_TCPV4 if at == 20 else _GSO_TCPV6, 16
+        else:
+            octets.store16(w, at + 4, length - at)
+            octets.store16(w, at + 6, (pseudo + _UDP) % 65535)
+            kind, field = _GSO_UDP_L4, 6
+        vnet = _VNET.pack(_NEEDS_CSUM, kind, self._start, self._step, at, field)
+        return vnet, bytes(head), self.packets, self._start
+
+
+def _transport(p: bytes, length: int) -> int:
+    """Find the TCP or UDP header of a packet that has both ports and nothing unusual before them.
+
+    Returns:
+        20 (IPv4) or 40 (IPv6); 0 for another protocol; -1 for what may be a part of any TCP or UDP flow.
+    """
+    if length >= 28 and p[0] == 0x45:
+        if p[9] != _TCP and p[9] != _UDP:
+            return 0
+        whole = octets.load16(p, 2) == length and octets.load16(p, 6) & 0x3FFF == 0
+        return 20 if whole else -1
+    if length >= 48 and p[0] >> 4 == 6:
+        if p[6] == _TCP or p[6] == _UDP:
+            return 40 if octets.load16(p, 4) == length - 40 else -1
+        # Hop-by-hop options, routing, fragment, destination options.
+        return -1 if p[6] in (0, 43, 44, 60) else 0
+    return -1
+
+
+def _payload(p: bytes, at: int, length: int) -> int:
+    """Give the offset of the payload of a packet that may be merged by its own header; 0 for others."""
+    protocol = p[9] if at == 20 else p[6]
+    if protocol == _UDP:
+        usual = octets.load16(p, at + 4) == length - at and octets.load16(p, at + 6) != 0
+        return at + 8 if usual and length > at + 8 else 0
+    if length <= at + 20 or p[at + 13] & _DECIDING != _ACK:
+        return 0
+    start = at + (p[at + 12] >> 4) * 4
+    return start if at + 20 <= start < length else 0
+
+
+def _intact(p: bytes, at: int, length: int) -> bool:
+    """Verify the checksums of IPv4 header and transport; the addresses stand right before the latter."""
+    if at == 20:
+        words = octets.total(p, 12, length) + p[9] + length - 20
+        return words % 65535 == 0 and octets.total(p, 0, 20) == 0
+    return (octets.total(p, 8, length) + p[6] + length - 40) % 65535 == 0
