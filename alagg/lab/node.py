@@ -86,14 +86,15 @@ class Node:
         try:
             return request(self.socket, "status")
         except ControlError as error:
-            raise LabError(f"{self.namespace.name}: {error}") from None
+            raise LabError(f"{self.namespace.name}: {error}\n{self.tail()}") from None
 
     def wait_status(self, wanted: Callable[[dict[str, Any]], object], *, timeout: float = 10) -> dict[str, Any]:
         """Wait until the status is as wanted, and give it."""
         deadline = time.monotonic() + timeout
         while not wanted(status := self.status()):
             if time.monotonic() > deadline:
-                raise LabError(f"{self.namespace.name}: not so within {timeout:g} s, but {json.dumps(status)}")
+                seen = f"{json.dumps(status)}\n{self.tail()}"
+                raise LabError(f"{self.namespace.name}: not so within {timeout:g} s, but {seen}")
         return status
 
     def processes(self) -> list[int]:
