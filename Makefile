@@ -12,13 +12,13 @@ INSTALL := scripts/install-packages
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: packages-build .venv/stamp  ## install what is needed; then .venv/bin/alagg works
+build: packages-build .venv/compiled  ## install what is needed; then .venv/bin/alagg works
 	@echo "alagg: ready; try: $(BIN)/alagg --help"
 
-demo: packages-lab .venv/stamp  ## two hosts, two links, one of them pulled: with and without alagg (needs root)
+demo: packages-lab .venv/compiled  ## two hosts, two links, one of them pulled: with and without alagg (needs root)
 	$(BIN)/alagg lab demo $(ARGS)
 
-test: packages-test .venv/stamp  ## run all tests (those in network namespaces need root)
+test: packages-test .venv/compiled  ## run all tests (those in network namespaces need root)
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: packages-build .venv/stamp  ## ruff, all rules
@@ -27,13 +27,13 @@ lint: packages-build .venv/stamp  ## ruff, all rules
 types: packages-build .venv/stamp  ## mypy, strict
 	$(BIN)/mypy $(ARGS)
 
-fuzz: packages-build .venv/stamp  ## property tests with many more examples
+fuzz: packages-build .venv/compiled  ## property tests with many more examples
 	$(BIN)/python -m pytest -m fuzz --hypothesis-profile=fuzz --timeout=600 $(ARGS)
 
-bench: packages-lab .venv/stamp  ## measure the engine and the whole, beside kernel MPTCP (needs root)
+bench: packages-lab .venv/compiled  ## measure the engine and the whole, beside kernel MPTCP (needs root)
 	$(BIN)/python -m bench $(ARGS)
 
-docs: packages-build .venv/stamp  ## build the API reference into docs/api
+docs: packages-build .venv/compiled  ## build the API reference into docs/api
 	rm -rf docs/api
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory docs/api alagg
 
@@ -43,6 +43,7 @@ config: packages-build .venv/stamp  ## write default_config.cfg anew from the ta
 
 clean:  ## remove everything that was built
 	rm -rf .venv build dist docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -f alagg/engine/*.c alagg/engine/*.so alagg/engine/*/*.c alagg/engine/*/*.so alagg/native/*.c alagg/native/*.so
 	find alagg tests bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- not for the command line ----------------------------------------------------------------------------------
@@ -55,4 +56,11 @@ packages-test:  ; @$(INSTALL) build lab test
 # The packages come first: without them there may be no Python yet.
 .venv/stamp: pyproject.toml scripts/make-venv | packages-build
 	@scripts/make-venv "$(PYTHON)"
+	@touch $@ .venv/compiled
+
+# The installation has compiled everything; afterwards an old compiled module would hide its changed source.
+.venv/compiled: setup.py $(wildcard alagg/engine/*.p* alagg/engine/*/*.p* alagg/native/*.p*) .venv/stamp
+	@echo "alagg: compiling what has changed"
+	@$(BIN)/python setup.py --quiet build_ext --inplace --parallel "$$(nproc)" >.venv/compile.log 2>&1 || \
+		{ cat .venv/compile.log >&2; exit 1; }
 	@touch $@
