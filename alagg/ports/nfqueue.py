@@ -7,16 +7,22 @@ into a buffer of full size, and one verdict drops a whole batch (linux/netfilter
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netfilterqueue import NetfilterQueue
 
+from alagg import form
+from alagg.engine.segment import cut
 from alagg.ports.base import BATCH
+
+if TYPE_CHECKING or form.edges() == "plain":
+    from alagg.ports.netlink import Reader
+else:
+    from alagg.native.nfqueue import Reader
 
 QUEUE_LENGTH: Final = 2048
 """Packets that the kernel keeps for us; more are dropped and counted."""
@@ -26,84 +32,75 @@ MAX_PAYLOAD: Final = 65_531
 """Bytes of the largest packet that a netlink attribute can carry; the kernel cuts larger ones."""
 PROC_FILE: Final = Path("/proc/net/netfilter/nfnetlink_queue")
 
+SUPER_BATCH: Final = 8
+"""Super-packets that one read takes at most: each becomes some 45 segments."""
+
 _SUBSYSTEM = 3 << 8
-_MSG_PACKET = _SUBSYSTEM | 0
-_MSG_CONFIG = _SUBSYSTEM | 2
-_MSG_VERDICT_BATCH = _SUBSYSTEM | 3
-_NLMSG_ERROR = 2
+_MSG_CONFIG, _MSG_VERDICT_BATCH = _SUBSYSTEM | 2, _SUBSYSTEM | 3
 _NLM_F_REQUEST = 1
-_ATTR_PACKET_HDR, _ATTR_VERDICT_HDR, _ATTR_PAYLOAD, _ATTR_CAP_LEN = 1, 2, 10, 13
-_CFG_PARAMS = 2
+_ATTR_VERDICT_HDR = 2
+_CFG_PARAMS, _CFG_MASK, _CFG_FLAGS = 2, 4, 5
+_FLAG_GSO = 4
 _COPY_PACKET = 2
 _NF_DROP = 0
-_ATTR_TYPE_MASK = 0x3FFF
-_HEADERS = 20  # struct nlmsghdr and struct nfgenmsg
+_CHECKSUM_NOT_READY = 1
 
 _NLMSG = struct.Struct("=IHHII")
 _NFGEN = struct.Struct("!BBH")
 _ATTR = struct.Struct("=HH")
-_BE32 = struct.Struct("!I")
 
 
 class NfqueueCapture:
     """The packets of one NFQUEUE."""
 
-    def __init__(self, queue: int) -> None:
+    def __init__(self, queue: int, *, super_packets: bool = False) -> None:
         """Bind to a queue, 0 to 65535.
+
+        Args:
+            queue: the queue's number.
+            super_packets: take TCP packets of up to 64 KiB as the kernel has them and cut them here. Nothing but
+                TCP may go to such a queue: the kernel does not tell the size of the datagrams in a UDP super-packet.
 
         Raises:
             OSError: the queue is taken, the kernel lacks NFQUEUE, or rights are missing.
         """
         self.queue = queue
-        self.captured = 0
-        """Packets that were read, whatever became of them."""
-        self.dropped_oversize = 0
-        """Packets of more than 65,531 bytes: the kernel hands them over cut, so they are refused."""
-        self.dropped_malformed = 0
-        """Messages that carried no packet."""
-        self.overruns = 0
-        """How often the kernel said that it had dropped packets (ENOBUFS); `counters` tells how many."""
+        self.segment_size = 1280
+        """Bytes of the largest segment that a super-packet is cut into, IP header included."""
         self._library = NetfilterQueue()
         self._library.bind(queue, _never_called, max_len=QUEUE_LENGTH, sock_len=RECEIVE_BUFFER)
         self._socket = socket.socket(fileno=os.dup(self._library.get_fd()))
         self._socket.setblocking(False)
-        self._buffer = bytearray(1 << 17)
-        self._view = memoryview(self._buffer)
-        self._send(_MSG_CONFIG, _CFG_PARAMS, struct.pack("!IB", 0xFFFF, _COPY_PACKET))
+        self._reader = Reader(self._socket, SUPER_BATCH if super_packets else BATCH)
+        self._send(_MSG_CONFIG, (_CFG_PARAMS, struct.pack("!IB", 0xFFFF, _COPY_PACKET)))
+        if super_packets:
+            flag = struct.pack("!I", _FLAG_GSO)
+            self._send(_MSG_CONFIG, (_CFG_FLAGS, flag), (_CFG_MASK, flag))
 
     def fileno(self) -> int:
         """Give the descriptor that becomes readable when packets wait."""
         return self._socket.fileno()
 
     def receive(self) -> list[bytes]:
-        """Take the packets that wait, at most `BATCH`: from the kernel's view they are dropped."""
-        packets: list[bytes] = []
-        last = 0
-        for _ in range(BATCH):
-            try:
-                size = self._socket.recv_into(self._buffer)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                self.overruns += 1
-                continue
-            last = self._parse(size, packets) or last
-        if last:
-            self._send(_MSG_VERDICT_BATCH, _ATTR_VERDICT_HDR, struct.pack("!II", _NF_DROP, last))
+        """Take the packets that wait, at most a batch: from the kernel's view they are dropped."""
+        before = self._reader.last
+        packets, infos = self._reader.read()
+        if self._reader.last != before:
+            self._send(_MSG_VERDICT_BATCH, (_ATTR_VERDICT_HDR, struct.pack("!II", _NF_DROP, self._reader.last)))
+        if any(infos):
+            return self._segments(packets, infos)
         return packets
 
     def counters(self) -> dict[str, int]:
         """Give every counter, with the kernel's own: packets it dropped because we were too slow."""
         queue_dropped, user_dropped = self._kernel_drops()
         return {
-            "captured": self.captured,
-            "dropped_oversize": self.dropped_oversize,
-            "dropped_malformed": self.dropped_malformed,
+            "captured": self._reader.captured,
+            "dropped_oversize": self._reader.dropped_oversize,
+            "dropped_malformed": self._reader.dropped_malformed,
             "dropped_queue_full": queue_dropped,
             "dropped_buffer_full": user_dropped,
-            "overruns": self.overruns,
+            "overruns": self._reader.overruns,
         }
 
     def close(self) -> None:
@@ -111,37 +108,20 @@ class NfqueueCapture:
         self._socket.close()
         self._library.unbind()
 
-    def _parse(self, size: int, packets: list[bytes]) -> int:
-        """Append the packet of one netlink message; give its id, or 0 when it has none."""
-        view = self._view
-        _, kind, _, _, _ = _NLMSG.unpack_from(view)
-        if kind != _MSG_PACKET:
-            self.dropped_malformed += kind != _NLMSG_ERROR
-            return 0
-        packet_id, payload, cut = 0, b"", False
-        offset = _HEADERS
-        while offset + 4 <= size:
-            length, attribute = _ATTR.unpack_from(view, offset)
-            attribute &= _ATTR_TYPE_MASK
-            if attribute == _ATTR_PAYLOAD:
-                payload = bytes(view[offset + 4 : offset + length])
-            elif attribute == _ATTR_PACKET_HDR:
-                (packet_id,) = _BE32.unpack_from(view, offset + 4)
-            elif attribute == _ATTR_CAP_LEN:
-                cut = True
-            offset += max(length + 3 & ~3, 4)
-        self.captured += 1
-        if cut:
-            self.dropped_oversize += 1
-        elif payload:
-            packets.append(payload)
-        else:
-            self.dropped_malformed += 1
-        return int(packet_id)
+    def _segments(self, packets: list[bytes], infos: list[int]) -> list[bytes]:
+        """Cut the super-packets, and complete the checksums that were left to a network card."""
+        segments: list[bytes] = []
+        for packet, info in zip(packets, infos, strict=True):
+            if info & _CHECKSUM_NOT_READY:
+                segments += cut(packet, self.segment_size)
+            else:
+                segments.append(packet)
+        return segments
 
-    def _send(self, kind: int, attribute: int, value: bytes) -> None:
-        body = _NFGEN.pack(socket.AF_UNSPEC, 0, self.queue) + _ATTR.pack(4 + len(value), attribute) + value
-        body += bytes(-len(body) % 4)
+    def _send(self, kind: int, *attributes: tuple[int, bytes]) -> None:
+        body = _NFGEN.pack(socket.AF_UNSPEC, 0, self.queue)
+        for attribute, value in attributes:
+            body += _ATTR.pack(4 + len(value), attribute) + value + bytes(-len(value) % 4)
         self._socket.send(_NLMSG.pack(16 + len(body), kind, _NLM_F_REQUEST, 0, 0) + body)
 
     def _kernel_drops(self) -> tuple[int, int]:

@@ -1,0 +1,20 @@
+from socket import socket
+
+class Reader:
+    """Reads the messages of a queue, at most `batch` (1 to 64) at once."""
+
+    captured: int
+    dropped_oversize: int
+    dropped_malformed: int
+    overruns: int
+    last: int
+    def __init__(self, sock: socket, batch: int) -> None: ...
+    def read(self) -> tuple[list[bytes], list[int]]:
+        """Give the packets that wait, and for each what the kernel says of it (NFQA_SKB_INFO).
+
+        Raises:
+            OSError: the queue cannot be read.
+        """
+
+    def parse(self, message: bytes) -> tuple[list[bytes], list[int]]:
+        """Parse one message from memory, as `read` does: for tests."""

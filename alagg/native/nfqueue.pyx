@@ -1,0 +1,151 @@
+"""NFQUEUE in batches: many netlink messages with one system call, parsed in place."""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_SetFromErrno
+from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
+from libc.stdint cimport uint16_t, uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+
+cdef extern from "arpa/inet.h" nogil:
+    uint32_t ntohl(uint32_t value)
+
+
+cdef extern from "sys/uio.h" nogil:
+    cdef struct iovec:
+        void *iov_base
+        size_t iov_len
+
+
+cdef extern from "sys/socket.h" nogil:
+    cdef struct msghdr:
+        void *msg_name
+        unsigned int msg_namelen
+        iovec *msg_iov
+        size_t msg_iovlen
+        void *msg_control
+        size_t msg_controllen
+        int msg_flags
+    cdef struct mmsghdr:
+        msghdr msg_hdr
+        unsigned int msg_len
+    int MSG_DONTWAIT
+    int recvmmsg(int fd, mmsghdr *messages, unsigned int count, int flags, void *timeout)
+
+
+DEF MAX_BATCH = 64
+DEF HEADERS = 20                # struct nlmsghdr and struct nfgenmsg
+DEF BUFFER = 65536 + 1024       # the largest payload and what may stand before it
+DEF NLMSG_ERROR = 2
+DEF MSG_PACKET = 3 << 8         # NFNL_SUBSYS_QUEUE, NFQNL_MSG_PACKET
+DEF ATTR_PACKET_HDR = 1
+DEF ATTR_PAYLOAD = 10
+DEF ATTR_CAP_LEN = 13
+DEF ATTR_SKB_INFO = 14
+DEF ATTR_TYPE_MASK = 0x3FFF
+
+
+cdef class Reader:
+    """Reads the messages of a queue, at most `batch` at once."""
+
+    cdef readonly long captured
+    cdef readonly long dropped_oversize
+    cdef readonly long dropped_malformed
+    cdef readonly long overruns
+    cdef readonly uint32_t last
+    cdef int _descriptor
+    cdef unsigned int _batch
+    cdef unsigned char *_buffers
+    cdef mmsghdr _messages[MAX_BATCH]
+    cdef iovec _vectors[MAX_BATCH]
+
+    def __cinit__(self, sock, unsigned int batch):
+        cdef Py_ssize_t index
+        if not 0 < batch <= MAX_BATCH:
+            raise ValueError("a batch has 1 to 64 messages")
+        self._descriptor = sock.fileno()
+        self._batch = batch
+        # Pages that no message ever reaches stay untouched and cost no memory.
+        self._buffers = <unsigned char *> malloc(batch * BUFFER)
+        if self._buffers == NULL:
+            raise MemoryError
+        memset(self._messages, 0, sizeof(self._messages))
+        for index in range(batch):
+            self._vectors[index].iov_base = self._buffers + index * BUFFER
+            self._vectors[index].iov_len = BUFFER
+            self._messages[index].msg_hdr.msg_iov = &self._vectors[index]
+            self._messages[index].msg_hdr.msg_iovlen = 1
+
+    def __dealloc__(self):
+        free(self._buffers)
+
+    def read(self):
+        cdef int count
+        cdef Py_ssize_t index
+        cdef list packets = []
+        cdef list infos = []
+        with nogil:
+            count = recvmmsg(self._descriptor, self._messages, self._batch, MSG_DONTWAIT, NULL)
+        if count < 0:
+            if errno == ENOBUFS:
+                self.overruns += 1
+            elif errno != EAGAIN and errno != EINTR:
+                PyErr_SetFromErrno(OSError)
+            return packets, infos
+        for index in range(count):
+            self._parse(<unsigned char *> self._vectors[index].iov_base, self._messages[index].msg_len, packets, infos)
+        return packets, infos
+
+    def parse(self, bytes message not None):
+        """Parse one message from memory, as `read` does: for tests."""
+        cdef list packets = []
+        cdef list infos = []
+        self._parse(message, len(message), packets, infos)
+        return packets, infos
+
+    cdef _parse(self, const unsigned char *message, Py_ssize_t size, list packets, list infos):
+        """Append the packet of one message of `size` bytes, and what the kernel says of it."""
+        cdef const unsigned char *payload = NULL
+        cdef Py_ssize_t payload_size = 0
+        cdef Py_ssize_t offset = HEADERS
+        cdef bint oversize = False
+        cdef uint32_t info = 0
+        cdef uint16_t length, kind
+        if size < HEADERS:
+            self.dropped_malformed += 1
+            return
+        memcpy(&kind, message + 4, 2)
+        if kind != MSG_PACKET:
+            self.dropped_malformed += kind != NLMSG_ERROR
+            return
+        while offset + 4 <= size:
+            memcpy(&length, message + offset, 2)
+            memcpy(&kind, message + offset + 2, 2)
+            kind &= ATTR_TYPE_MASK
+            if length < 4 or offset + length > size:
+                break
+            # From here on the attribute's `length` bytes are known to lie within the message.
+            if kind == ATTR_PAYLOAD:
+                payload, payload_size = message + offset + 4, length - 4
+            elif kind == ATTR_PACKET_HDR and length >= 8:
+                self.last = _load32(message + offset + 4)
+            elif kind == ATTR_SKB_INFO and length >= 8:
+                info = _load32(message + offset + 4)
+            elif kind == ATTR_CAP_LEN:
+                oversize = True
+            offset += (length + 3) & ~3
+        self.captured += 1
+        if oversize:
+            self.dropped_oversize += 1
+        elif payload_size > 0:
+            packets.append(PyBytes_FromStringAndSize(<char *> payload, payload_size))
+            infos.append(info)
+        else:
+            self.dropped_malformed += 1
+
+
+cdef inline uint32_t _load32(const unsigned char *place) noexcept:
+    cdef uint32_t value
+    memcpy(&value, place, 4)
+    return ntohl(value)
