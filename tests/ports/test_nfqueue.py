@@ -13,6 +13,7 @@ import pytest
 from alagg.ports import nfqueue
 from alagg.ports.base import BATCH
 from alagg.ports.nfqueue import MAX_PAYLOAD, QUEUE_LENGTH, NfqueueCapture
+from tests.packets import checksum
 from tests.ports.conftest import inside
 
 if TYPE_CHECKING:
@@ -133,15 +134,6 @@ def test_checksums_are_complete(capture: NfqueueCapture, senders: dict[int, sock
         pseudo = packet[12:20] + struct.pack(">BBH", 0, socket.IPPROTO_UDP, len(packet) - 20)
         assert checksum(pseudo + packet[20:]) == 0
         assert checksum(packet[:20]) == 0
-
-
-def checksum(data: bytes) -> int:
-    """RFC 1071."""
-    data += bytes(len(data) % 2)
-    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def test_tcp_comes_in_segments_that_fit_the_wire(lab: Lab, capture: NfqueueCapture) -> None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import ipaddress
 import select
 import socket
-import struct
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from alagg.ports.rawip import RawInjector
+from tests.packets import (
+    DESTINATION,
+    FRAGMENT,
+    HOP_BY_HOP,
+    PEER,
+    PEER6,
+    PROTOCOL,
+    ROUTER_ALERT,
+    US,
+    US6,
+    ipv4,
+    ipv6,
+)
 from tests.ports.conftest import inside
 
 if TYPE_CHECKING:
@@ -21,41 +32,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.netns
 
 MARK: Final = 0xA1A6
-PROTOCOL: Final = 253
-US, PEER = "10.99.0.1", "10.99.0.2"
-US6, PEER6 = "fd99::1", "fd99::2"
-ROUTER_ALERT: Final = b"\x94\x04\x00\x00"
-
-
-def checksum(data: bytes) -> int:
-    """RFC 1071."""
-    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def ipv4(
-    payload: bytes = b"payload", *, tos: int = 0, number: int = 1, fragment: int = 0, ttl: int = 64,
-    options: bytes = b"", destination: str = US,
-) -> bytes:
-    """Give a packet of the peer's, checksum included."""
-    words = (20 + len(options)) // 4
-    header = struct.pack(
-        ">BBHHHBBH4s4s", 0x40 | words, tos, 4 * words + len(payload), number, fragment, ttl, PROTOCOL, 0,
-        ipaddress.IPv4Address(PEER).packed, ipaddress.IPv4Address(destination).packed,
-    ) + options
-    return header[:10] + struct.pack(">H", checksum(header)) + header[12:] + payload
-
-
-def ipv6(
-    payload: bytes = b"payload", *, traffic_class: int = 0, flow: int = 0, hops: int = 64, following: int = PROTOCOL,
-    destination: str = US6,
-) -> bytes:
-    """Give a packet of the peer's; `following` is the kind of what the payload begins with."""
-    first = 6 << 28 | traffic_class << 20 | flow
-    addresses = ipaddress.IPv6Address(PEER6).packed + ipaddress.IPv6Address(destination).packed
-    return struct.pack(">IHBB", first, len(payload), following, hops) + addresses + payload
 
 
 @pytest.fixture
@@ -74,11 +50,6 @@ def loopback(lab: Lab) -> Iterator[socket.socket]:
         opened.setsockopt(263, 23, 1)  # PACKET_IGNORE_OUTGOING
         opened.settimeout(5)
         yield opened
-
-
-HOP_BY_HOP: Final = bytes([60, 0, 5, 2, 0, 0, 1, 0])  # router alert, then destination options
-DESTINATION: Final = bytes([PROTOCOL, 0, 1, 4, 0, 0, 0, 0])
-FRAGMENT: Final = bytes([PROTOCOL, 0]) + struct.pack(">HI", 1, 0xABCD)
 
 
 @pytest.mark.parametrize("packet", [
