@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
-from alagg import __version__
+from alagg import __version__, form
 from alagg.lab.namespace import LabError
 from bench import end_to_end, engine, report
 from bench.contestants import CONTESTANTS
 from bench.machine import facts
+from bench.summary import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +35,9 @@ ENGINE_REPEATS: Final = {"full": 25, "quick": 7}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; give the exit status."""
     given = parse(arguments)
-    console = Console(stderr=False, highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     start, started, machine = time.monotonic(), now(), facts()
-    warn(console, machine)
+    warn(console, machine["others_load"])
     results = {"format": FORMAT, "alagg": __version__, "commit": commit(), "started": started, "machine": machine}
     try:
         results |= measure(given, console)
@@ -64,7 +65,9 @@ def measure(given: argparse.Namespace, console: Console) -> dict[str, Any]:
         plan = replace(plan, rounds=given.rounds or plan.rounds)
         standings = end_to_end.run(given.contestants, plan, console.print)
         console.print(report.end_to_end_table(standings))
-        results |= {"plan": asdict(plan), "end_to_end": report.end_to_end_values(standings)}
+        warn(console, max(summarise(standing.samples["others_load"]).median for standing in standings.values()))
+        results |= {"plan": asdict(plan), "forms": {"engine": form.engine(), "edges": form.edges()}}
+        results["end_to_end"] = report.end_to_end_values(standings)
     return results
 
 
@@ -91,12 +94,12 @@ def contestants(text: str) -> list[str]:
     return names
 
 
-def warn(console: Console, machine: dict[str, Any]) -> None:
-    """Say so when others keep the machine busy: all figures suffer, ratios the least."""
-    if machine["background_load"] > BUSY:
+def warn(console: Console, others: float) -> None:
+    """Say so when others keep the machine busy: ratios suffer the least, percentiles the most."""
+    if others > BUSY:
         console.print(
-            f"[yellow]others use {machine['background_load']:.0%} of the processors now: "
-            "trust the ratios rather than the figures[/]"
+            f"[yellow]others use {others:.0%} of the processors: trust the ratios rather than the figures, "
+            "and no 99th percentile[/]"
         )
 
 

@@ -7,7 +7,9 @@ round-trip times, memory. Everything runs in network namespaces of this machine,
 from __future__ import annotations
 
 import json
+import os
 import select
+import subprocess
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,11 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alagg.lab.namespace import LabError, python
 from bench.contestants import CEILING, CONTESTANTS
-from bench.machine import background_load
 from bench.search import Rate, Trial, search
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Sequence
 
     from alagg.lab.host import Host
@@ -106,21 +106,19 @@ def add_differences(standings: dict[str, Standing]) -> None:
 # --- what is measured ----------------------------------------------------------------------------------------------
 
 
-def background(standing: Standing, plan: Plan) -> None:  # noqa: ARG001 - all measures look alike
-    """What others take of the processors just before the contestant's turn: it tells what the figures are worth."""
-    standing.add("background_load", background_load(0.5))
-
-
 def tcp(standing: Standing, plan: Plan) -> None:
-    """TCP goodput, and what all processors spent for it on both ends."""
+    """TCP goodput, what the processors spent for it on both ends, and what others took of them meanwhile."""
     contestant = standing.contestant
     for _ in range(ATTEMPTS):
         before = contestant.received()
-        result = exchange(contestant, "bulk-server", "bulk", protocol=contestant.stream, seconds=plan.tcp_seconds)
+        result = exchange(
+            contestant, "bulk-server", "bulk", protocol=contestant.stream, seconds=plan.tcp_seconds, owner=os.getpid()
+        )
         carried = [after - was for after, was in zip(contestant.received(), before, strict=True)]
         if min(carried) >= MIN_SHARE * sum(carried):
             standing.add("tcp_bit_per_s", result["bytes"] * 8 / result["seconds"])
-            standing.add("tcp_cpu_s_per_gb", result["busy"] / result["bytes"] * 1e9)
+            standing.add("tcp_cpu_s_per_gb", result["ours"] / result["bytes"] * 1e9)
+            standing.add("others_load", result["others"] / result["seconds"] / (os.cpu_count() or 1))
             return
     raise LabError(f"{contestant.title}: a link lies idle; received bytes by link: {carried}")
 
@@ -147,14 +145,14 @@ def round_trips(standing: Standing, plan: Plan) -> None:
         standing.add(f"rtt_{name}_p99_s", times[len(times) * 99 // 100])
 
 
-def memory(standing: Standing, plan: Plan) -> None:  # noqa: ARG001 - as above
+def memory(standing: Standing, plan: Plan) -> None:  # noqa: ARG001 - all measures look alike
     """Memory that the processes of both ends hold, after the load of this round."""
     held = standing.contestant.memory()
     if held is not None:
         standing.add("memory_bytes", held)
 
 
-MEASURES: Final = (background, tcp, udp, round_trips, memory)
+MEASURES: Final = (tcp, udp, round_trips, memory)
 
 
 def find_rate(contestant: Contestant, size: int, plan: Plan, last: float | None) -> Rate:
@@ -220,7 +218,10 @@ def _first_line(process: subprocess.Popen[bytes], tool: str) -> dict[str, Any]:
 
 
 def _end(process: subprocess.Popen[bytes], tool: str, timeout: float) -> dict[str, Any]:
-    output, errors = process.communicate(timeout=timeout)
+    try:
+        output, errors = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{tool} did not end within {timeout:g} s") from None
     if process.returncode:
         raise LabError(f"{tool} failed: {errors.decode()}")
     values: dict[str, Any] = json.loads(output.splitlines()[-1])

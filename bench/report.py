@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
+from alagg import form
 from bench.contestants import CEILING, REFERENCE
-from bench.engine import SIZES, form
+from bench.engine import SIZES
 from bench.summary import ratio, summarise
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ FIGURES: Final = {
     "added_rtt_udp_p50_s": Figure("  beyond veth, p50", "µs", 1e6, compared=False),
     "added_rtt_udp_p99_s": Figure("  beyond veth, p99", "µs", 1e6, compared=False),
     "memory_bytes": Figure("Memory of both ends", "MB", 1e-6, 1),
-    "background_load": Figure("Others' load just before", "%", 100, compared=False),
+    "others_load": Figure("Others' load meanwhile", "%", 100, compared=False),
 }
 """Every figure by its name, except those of UDP, whose names hold the sizes that were measured."""
 
@@ -78,7 +79,7 @@ def ratio_of(standings: Mapping[str, Standing], contestant: str, name: str) -> f
 
 def engine_table(costs: Sequence[Cost]) -> Table:
     """Show the engine's costs, the sizes side by side."""
-    table = Table(title=f"The engine ({form()}): µs per packet, median ± half the quartiles' distance",
+    table = Table(title=f"The engine ({form.engine()}): µs per packet, median ± half the quartiles' distance",
                   title_justify="left")
     for title in ("stage", "links", "batch", "any size", *(f"{size} bytes" for size in SIZES)):
         table.add_column(title, justify="left" if title == "stage" else "right")
@@ -125,7 +126,7 @@ def _cell(standings: Mapping[str, Standing], contestant: str, name: str, figure:
 def engine_values(costs: Sequence[Cost]) -> dict[str, Any]:
     """Give the engine's costs for the JSON file; times in seconds per packet."""
     return {
-        "form": form(),
+        "form": form.engine(),
         "cases": [
             {
                 "stage": cost.case.stage, "size": cost.case.size, "links": cost.case.links, "batch": cost.case.batch,
