@@ -56,11 +56,10 @@ packages-test:  ; @$(INSTALL) build lab test
 # The packages come first: without them there may be no Python yet.
 .venv/stamp: pyproject.toml scripts/make-venv | packages-build
 	@scripts/make-venv "$(PYTHON)"
-	@touch $@ .venv/compiled
+	@touch $@
 
-# The installation has compiled everything; afterwards an old compiled module would hide its changed source.
-.venv/compiled: setup.py $(wildcard alagg/engine/*.p* alagg/engine/*/*.p* alagg/native/*.p*) .venv/stamp
-	@echo "alagg: compiling what has changed"
-	@$(BIN)/python setup.py --quiet build_ext --inplace --parallel "$$(nproc)" >.venv/compile.log 2>&1 || \
-		{ cat .venv/compile.log >&2; exit 1; }
+# The installation compiles everything; afterwards an old compiled module would hide its changed source.
+COMPILED := setup.py $(wildcard alagg/engine/*.p* alagg/engine/*/*.p* alagg/native/*.p*)
+.venv/compiled: $(COMPILED) .venv/stamp
+	@[ -z "$$(find $(COMPILED) -newer .venv/stamp)" ] || scripts/compile
 	@touch $@
