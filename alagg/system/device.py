@@ -7,6 +7,12 @@ those that are not, while nobody listens to the queue, wait in its queue of 500 
 Found out by experiment, kept in tests/system/test_device.py: with the source addresses on the device as well,
 local sockets go on when a link's interface is switched off, deleted and made again, or loses its address; and
 what peers send to these addresses is still ours.
+
+One trap lies there, for whoever injects. An IPv6 socket remembers the route by which its last packet came. When that
+packet was injected through a raw socket, the remembered route holds its interface (eth0 or the device, whichever had
+the address first), and while the connection is idle that interface cannot be unregistered: `ip link del`, a pulled
+USB adapter, or the end of the node wait for minutes ("waiting for … to become free"). Packets that come in through
+`lo` by AF_PACKET, or through the TUN device, hold nothing; neither does IPv4 in any of these ways.
 """
 
 from __future__ import annotations

@@ -1,0 +1,217 @@
+"""The device alone, and the experiments behind it: connections outlive each way of losing a link's interface."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import time
+from contextlib import closing
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
+from alagg.system import HostError, device, netlink
+from alagg.system.device import Device, Layout
+from alagg.system.netlink import Route
+
+from .conftest import Hosts, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.netns
+
+A4, A6, B4, B6 = (ip_address(text) for text in ("10.99.0.1", "fd99::1", "10.99.0.2", "fd99::2"))
+NOBODY = "00:00:00:00:00:00"
+LAYOUT = Layout(mtu=1476, addresses=(A4, A6), routes=(Route(ip_network(B4), A4), Route(ip_network(B6), A6)))
+
+
+@pytest.fixture
+def made(hosts: Hosts) -> Iterator[Device]:
+    opened = Device("alagg0")
+    opened.apply(LAYOUT)
+    yield opened
+    opened.close()
+
+
+def switch_off(hosts: Hosts) -> None:
+    hosts.a.ip("link set eth0 down")
+
+
+def switch_off_and_on(hosts: Hosts) -> None:
+    hosts.a.ip("link set eth0 down", "link set eth0 up")
+
+
+def delete(hosts: Hosts) -> None:
+    hosts.a.ip("link del eth0")
+
+
+def delete_and_make_again(hosts: Hosts) -> None:
+    hosts.a.ip("link del eth0")
+    hosts.plug(0)
+
+
+def delete_addresses(hosts: Hosts) -> None:
+    hosts.a.ip("address del 10.99.0.1/24 dev eth0", "address del fd99::1/64 dev eth0")
+
+
+LOSSES = [switch_off, switch_off_and_on, delete, delete_and_make_again, delete_addresses]
+
+
+class Wire:
+    """Plays the peer: takes the packets that reach the device, and answers through a raw socket."""
+
+    def __init__(self, opened: Device, version: int) -> None:
+        self.opened = opened
+        self.layer = IP if version == 4 else IPv6
+        self.family = socket.AF_INET if version == 4 else socket.AF_INET6
+
+    def take(self, timeout: float = 5) -> IP | IPv6:
+        """Give the next TCP packet that reaches the device."""
+        while select.select([self.opened], [], [], timeout)[0]:
+            packet = self.layer(os.read(self.opened.fileno(), 65535))
+            if TCP in packet:
+                return packet
+        raise TimeoutError("no packet reached the device")
+
+    def answer(self, packet: IP | IPv6, flags: str, load: bytes = b"") -> None:
+        head = self.layer(src=packet.dst, dst=packet.src)
+        tcp = TCP(
+            sport=packet[TCP].dport, dport=packet[TCP].sport, flags=flags, seq=packet[TCP].ack or 1000,
+            ack=packet[TCP].seq + len(packet[TCP].payload) + ("S" in flags),
+        )
+        if self.family == socket.AF_INET:
+            with closing(socket.socket(self.family, socket.SOCK_RAW, socket.IPPROTO_RAW)) as raw:
+                raw.sendto(bytes(head / tcp / load), (packet.src, 0))
+        else:
+            # Not by a raw socket: see alagg.system.device for what an idle IPv6 connection would hold then.
+            with closing(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)) as loop:
+                loop.sendto(bytes(Ether(src=NOBODY, dst=NOBODY, type=0x86DD) / head / tcp / load), ("lo", 0))
+
+
+def connect(wire: Wire, destination: str) -> socket.socket:
+    """Open a TCP connection with the peer that the wire plays."""
+    client = socket.socket(wire.family, socket.SOCK_STREAM)
+    client.setblocking(False)
+    client.connect_ex((destination, 80))
+    wire.answer(wire.take(), "SA")
+    assert select.select([], [client], [], 5)[1]
+    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    assert wire.take()[TCP].flags == "A"
+    client.settimeout(5)
+    return client
+
+
+def talk(wire: Wire, client: socket.socket, text: bytes) -> None:
+    """Say something in both directions over an open connection."""
+    client.send(text)
+    packet = wire.take()
+    while bytes(packet[TCP].payload) != text:
+        packet = wire.take()
+    wire.answer(packet, "PA", text)
+    assert client.recv(100) == text
+    wire.take()
+
+
+@pytest.mark.parametrize("destination", [str(B4), str(B6)])
+@pytest.mark.parametrize("lose", LOSSES)
+def test_old_and_new_connections_survive(
+    hosts: Hosts, made: Device, lose: Callable[[Hosts], None], destination: str
+) -> None:
+    wire = Wire(made, ip_address(destination).version)
+    with closing(connect(wire, destination)) as old:
+        own = old.getsockname()[0]
+        talk(wire, old, b"before")
+        lose(hosts)
+        talk(wire, old, b"after")
+        with closing(connect(wire, destination)) as new:
+            assert new.getsockname()[0] == own
+            talk(wire, new, b"new")
+
+
+@pytest.mark.parametrize("name", ["eth0", "alagg0"])
+@pytest.mark.parametrize("destination", [str(B4), str(B6)])
+def test_an_idle_connection_holds_no_interface(hosts: Hosts, made: Device, destination: str, name: str) -> None:
+    """Each interface is the one whose entry for the address is found first, once at least."""
+    wire = Wire(made, ip_address(destination).version)
+    with closing(connect(wire, destination)) as idle:
+        talk(wire, idle, b"before")
+        found = netlink.interface(name)
+        assert found
+        started = time.monotonic()
+        netlink.delete_link(found.index)
+        assert time.monotonic() - started < 10  # one that is held stays for minutes
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def test_leaves_no_trace_when_closed_or_killed(hosts: Hosts) -> None:
+    before = snapshot(hosts.a)
+    for end in (lambda opened: opened.close(), lambda opened: os.close(opened.fileno())):
+        opened = Device("alagg0")
+        opened.apply(LAYOUT)
+        assert snapshot(hosts.a) != before
+        end(opened)
+        assert snapshot(hosts.a) == before
+
+
+def test_closes_although_a_child_holds_the_descriptor(hosts: Hosts, made: Device) -> None:
+    held = os.dup(made.fileno())
+    made.close()
+    made.close()
+    assert netlink.interface("alagg0") is None
+    os.close(held)
+
+
+def test_says_nothing_by_itself(hosts: Hosts, made: Device) -> None:
+    assert not select.select([made], [], [], 1.5)[0]
+    assert "fe80" not in hosts.a.run(["ip", "address", "show", "alagg0"]).stdout
+
+
+def test_refuses_a_name_that_is_taken(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_PATIENCE", 0.1)
+    hosts.a.ip("tuntap add alagg0 mode tun")
+    with pytest.raises(HostError, match="device alagg0: exists already; choose another name with device = …"):
+        Device("alagg0")
+    with pytest.raises(HostError, match="device eth0"):
+        Device("eth0")
+
+
+def test_changes_only_what_differs(hosts: Hosts, made: Device) -> None:
+    narrow = Layout(1280, (A4,), (Route(ip_network(B4), A4, 1256), Route(ip_network("10.1.2.0/24"), A4)))
+    made.apply(narrow)
+    assert hosts.a.run(["ip", "route", "show", "dev", "alagg0"]).stdout.splitlines() == [
+        "10.1.2.0/24 proto static scope link src 10.99.0.1 ",
+        "10.99.0.2 proto static scope link src 10.99.0.1 mtu 1256 ",
+    ]
+    assert "fd99" not in hosts.a.run(["ip", "-6", "route", "show", "dev", "alagg0"]).stdout
+    assert made.layout == narrow
+    found = netlink.interface("alagg0")
+    assert found
+    assert (found.mtu, found.up) == (1280, True)
+
+
+def test_ipv6_tcp_fits_a_link_that_is_narrower_than_ipv6_allows(hosts: Hosts, made: Device) -> None:
+    made.apply(Layout(1280, (A6,), (Route(ip_network(B6), A6, 1256),)))
+    wire = Wire(made, 6)
+    client = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    client.setblocking(False)
+    with closing(client):
+        client.connect_ex((str(B6), 80))
+        assert dict(wire.take()[TCP].options)["MSS"] == 1256 - 60
+
+
+def test_goes_on_after_a_refusal(hosts: Hosts, made: Device) -> None:
+    wrong = Route(ip_network("10.1.2.3"), ip_address("192.0.2.9"))
+    with pytest.raises(HostError, match=r"route to 10\.1\.2\.3/32"):
+        made.apply(Layout(1400, (A4,), (*LAYOUT.routes, wrong)))
+    made.apply(LAYOUT)
+    assert netlink.source_address(B6) == A6
+    found = netlink.path(B4)
+    assert found
+    assert found.index == made.index

@@ -1,0 +1,280 @@
+"""The whole host: everything set up, followed, taken back; also after a crash, and with two nodes beside each other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alagg.lab.namespace import environment
+from alagg.system import HostError, netlink, rules
+from alagg.system.host import Host, first_host, inner_mtu
+from alagg.system.journal import Journal
+
+from .conftest import Hosts, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from alagg.config import Config
+
+    MakeConfig = Callable[..., Config]
+    Start = Callable[..., Host]
+
+B4, B6 = ip_address("10.99.0.2"), ip_address("fd99::2")
+
+NODE = """
+import sys, time
+from pathlib import Path
+from alagg.config import load
+from alagg.system.host import Host
+from alagg.system.journal import Journal
+config = load(Path(sys.argv[1]))
+host = Host(config, Journal(config.journal))
+for line in host.set_up():
+    print(line)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def start(hosts: Hosts) -> Iterator[Start]:
+    """Give a function that sets up a host; each is taken down in the end."""
+    started: list[Host] = []
+
+    def set_up(config: Config) -> Host:
+        host = Host(config, Journal(config.journal))
+        started.append(host)
+        host.set_up()
+        return host
+
+    yield set_up
+    for host in reversed(started):
+        host.tear_down()
+
+
+def device() -> netlink.Interface:
+    found = netlink.interface("alagg0")
+    assert found
+    return found
+
+
+def through(address: str) -> str:
+    """Give the interface that packets to an address leave by."""
+    found = netlink.path(ip_address(address))
+    assert found
+    return next(one.name for one in netlink.interfaces() if one.index == found.index)
+
+
+@pytest.mark.parametrize(
+    ("network", "host"),
+    [("10.0.0.0/24", "10.0.0.1"), ("10.0.0.7/32", "10.0.0.7"), ("10.0.0.6/31", "10.0.0.6"), ("fd::/64", "fd::1")],
+)
+def test_first_host(network: str, host: str) -> None:
+    assert first_host(ip_network(network)) == ip_address(host)
+
+
+@pytest.mark.netns
+def test_sets_up_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config(chains="OUTPUT, FORWARD", link="rate = 75mbit")
+    before = snapshot(hosts.a)
+    host = Host(config, Journal(config.journal))
+    assert host.set_up() == []
+    assert (through("10.99.0.2"), through("fd99::2")) == ("alagg0", "alagg0")
+    assert netlink.source_address(B4) == ip_address("10.99.0.1")
+    assert netlink.source_address(B6) == ip_address("fd99::1")
+    assert device().mtu == 1476
+    assert rules.missing(config) == []
+    assert "tbf" in hosts.a.run(["tc", "qdisc"]).stdout
+    assert len(host.tear_down()) == 7
+    assert snapshot(hosts.a) == before
+    assert host.tear_down() == []
+    assert not config.journal.exists()
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("mend", ["cleanup", "start"])
+def test_sigkill_leaves_nothing_that_is_not_undone(hosts: Hosts, make_config: MakeConfig, mend: str) -> None:
+    config = make_config(chains="OUTPUT, FORWARD", link="rate = 75mbit")
+    before = snapshot(hosts.a)
+    node = subprocess.Popen(
+        [sys.executable, "-c", NODE, str(config.path)], stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    assert node.stdout
+    assert node.stdout.readline() == "ready\n"
+    os.kill(node.pid, signal.SIGKILL)
+    node.communicate()
+    assert snapshot(hosts.a) != before
+    if mend == "cleanup":
+        assert len(Journal(config.journal).undo()) == 7
+    else:
+        host = Host(config, Journal(config.journal))
+        assert len(host.set_up()) == 7
+        assert rules.missing(config) == []
+        host.tear_down()
+    assert snapshot(hosts.a) == before
+
+
+@pytest.mark.netns
+def test_two_nodes_survive_each_other(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    start(make_config("first"))
+    alone = snapshot(hosts.a)
+    second = start(make_config(
+        "second", peer="destinations = 10.98.0.2, fd98::2", queue=2, device="alagg1", mark="0x2", link="rate = 9mbit"
+    ))  # fmt: skip
+    assert (through("10.99.0.2"), through("10.98.0.2")) == ("alagg0", "alagg1")
+    second.tear_down()
+    assert snapshot(hosts.a) == alone
+
+
+@pytest.mark.netns
+def test_changes_nothing_without_manage_host(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    before = snapshot(hosts.a)
+    host = start(make_config(manage_host="no", link="rate = 75mbit"))
+    host.update(netlink.interfaces())
+    host.reload(make_config(manage_host="no", queue=3))
+    assert snapshot(hosts.a) == before
+
+
+@pytest.mark.netns
+def test_a_failure_on_the_way_is_one_line_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig) -> None:
+    hosts.a.tc("qdisc add dev eth1 root pfifo limit 7")
+    before = snapshot(hosts.a)
+    config = make_config(link="rate = 75mbit")
+    with pytest.raises(HostError, match="eth1 has a queueing discipline"):
+        Host(config, Journal(config.journal)).set_up()
+    assert snapshot(hosts.a) == before
+
+
+@pytest.mark.netns
+def test_refuses_its_own_address_as_a_destination(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config(peer="destinations = 10.98.0.1")
+    with pytest.raises(HostError, match=r"\[peer b\] destinations: 10.98.0.1 is an address of this host itself"):
+        Host(config, Journal(config.journal)).set_up()
+
+
+@pytest.mark.netns
+def test_follows_the_smallest_mtu(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    config = make_config()
+    host = start(config)
+    for mtu, inner in ((9000, 1476), (1400, 1376), (1290, 1280), (1500, 1476)):
+        hosts.a.ip(f"link set eth1 mtu {mtu}")
+        host.update(netlink.interfaces())
+        assert device().mtu == inner
+    hosts.a.ip("link set eth1 mtu 1290")
+    host.update(netlink.interfaces())
+    assert inner_mtu(config) == 1266
+    assert "mtu 1266" in hosts.a.run(["ip", "route", "show", "dev", "alagg0"]).stdout
+    hosts.a.ip("link del eth1")
+    host.update(netlink.interfaces())
+    assert device().mtu == 1476
+
+
+@pytest.mark.netns
+def test_shapes_a_card_that_comes_back(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    host = start(make_config(link="rate = 75mbit"))
+    hosts.a.ip("link del eth1")
+    host.update(netlink.interfaces())
+    hosts.plug(1)
+    host.update(netlink.interfaces())
+    assert "tbf" in hosts.a.run(["tc", "qdisc", "show", "dev", "eth1"]).stdout
+
+
+@pytest.mark.netns
+def test_finds_the_source_address_of_a_link_that_is_down(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    """Not the one that goes with a default route."""
+    hosts.a.ip("route add default via 10.98.0.2", "link set eth0 down")
+    start(make_config(peer="destinations = 10.99.0.2"))
+    assert netlink.source_address(B4) == ip_address("10.99.0.1")
+
+
+@pytest.mark.netns
+def test_brings_a_source_address_as_soon_as_there_is_one(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    hosts.a.ip("address flush dev eth0")
+    host = start(make_config())
+    assert host.device
+    assert host.device.layout.addresses == ()
+    hosts.a.ip("address add 10.99.0.1/24 dev eth0", "address add fd99::1/64 dev eth0 nodad")
+    host.update(netlink.interfaces())
+    assert host.device.layout.addresses == (ip_address("10.99.0.1"), ip_address("fd99::1"))
+    assert netlink.source_address(B4) == ip_address("10.99.0.1")
+
+
+@pytest.mark.netns
+def test_takes_the_configured_addresses(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    start(make_config(addresses="10.50.0.1, fd50::1"))
+    assert netlink.source_address(B4) == ip_address("10.50.0.1")
+    assert netlink.source_address(B6) == ip_address("fd50::1")
+    assert {ip_address("10.50.0.1"), ip_address("fd50::1")} <= netlink.local_addresses()
+
+
+@pytest.mark.netns
+def test_a_destination_network_of_a_link_goes_to_the_device(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    start(make_config(peer="destinations = 10.99.0.0/24, fd99::/64"))
+    assert (through("10.99.0.77"), through("fd99::77")) == ("alagg0", "alagg0")
+    assert netlink.path(ip_address("10.99.0.1")) == netlink.Path(
+        1, ip_address("10.99.0.1"), gateway=False, local=True
+    )
+
+
+@pytest.mark.netns
+def test_reload_adds_before_it_removes(
+    hosts: Hosts, make_config: MakeConfig, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = make_config("node")
+    host = start(old)
+    new = make_config("node", peer="destinations = 10.98.0.2, fd99::2", link="rate = 75mbit", queue=4)
+    monkeypatch.setattr(rules, "remove_others", lambda before, now: seen.append(rules.missing(before)))
+    seen: list[object] = []
+    host.reload(new)
+    assert seen == [[]]
+    monkeypatch.undo()
+    assert (through("10.99.0.2"), through("10.98.0.2"), through("fd99::2")) == ("eth0", "alagg0", "alagg0")
+    host.reload(new)
+    assert rules.missing(new) == []
+    host.reload(old)
+    host.tear_down()
+    start(old)
+    assert (through("10.99.0.2"), through("10.98.0.2"), through("fd99::2")) == ("alagg0", "eth1", "alagg0")
+
+
+@pytest.mark.netns
+def test_reload_to_the_same_state_is_the_same_as_a_start(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    other = make_config("node", peer="destinations = 10.98.0.2", link="rate = 75mbit", queue=4, chains="FORWARD")
+    wanted = make_config("node")
+    host = start(wanted)
+    fresh = snapshot(hosts.a)
+    host.reload(other)
+    assert snapshot(hosts.a) != fresh
+    host.reload(make_config("node"))
+    assert snapshot(hosts.a) == fresh
+
+
+@pytest.mark.netns
+def test_a_reload_that_fails_leaves_the_old_configuration(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    hosts.a.tc("qdisc add dev eth1 root pfifo limit 7")
+    host = start(make_config("node"))
+    before = snapshot(hosts.a)
+    with pytest.raises(HostError, match="eth1 has a queueing discipline"):
+        host.reload(make_config("node", peer="destinations = 10.98.0.2", link="rate = 75mbit"))
+    assert snapshot(hosts.a) == before
+    for change in ({"device": "alagg7"}, {"mark": "0x5"}):
+        with pytest.raises(HostError, match="cannot change while the node runs; restart it"):
+            host.reload(make_config("node", **change))
+    assert snapshot(hosts.a) == before
+
+
+@pytest.mark.netns
+def test_reload_switches_manage_host(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    before = snapshot(hosts.a)
+    host = start(make_config("node", link="rate = 75mbit"))
+    host.reload(make_config("node", manage_host="no"))
+    assert snapshot(hosts.a) == before
+    host.reload(make_config("node"))
+    assert through("10.99.0.2") == "alagg0"
