@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from alagg import config
 from alagg.cli.errors import CommandError
 from alagg.cli.parser import add_config, needed_config
+from alagg.control.socket import remove_stale
 from alagg.system.journal import Journal
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
     settings = config.load(needed_config(args))
     journal = Journal(settings.journal)
     lines = journal.undo()
+    if remove_stale(settings.control_socket):
+        lines.append(f"removed socket: {settings.control_socket}")
     for line in lines or ["nothing to undo"]:
         print(line)
     if journal.failures:

@@ -39,7 +39,7 @@ class ControlServer:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            _remove_stale(path)
+            remove_stale(path)
             _bind(self._socket, path, group)
             self._socket.listen(MAX_CLIENTS)
         except (OSError, KeyError) as error:
@@ -70,10 +70,14 @@ class ControlServer:
         self.path.unlink(missing_ok=True)
 
 
-def _remove_stale(path: Path) -> None:
-    """Remove the socket of a node that was killed; one that answers is left alone."""
+def remove_stale(path: Path) -> bool:
+    """Remove the socket of a node that was killed; tell whether there was one.
+
+    Raises:
+        ControlError: a node listens there, or it is no socket; it is left alone.
+    """
     if not path.exists():
-        return
+        return False
     if not stat.S_ISSOCK(path.stat().st_mode):
         raise ControlError(f"{path}: exists and is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -82,6 +86,7 @@ def _remove_stale(path: Path) -> None:
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
+            return True
         else:
             raise ControlError(f"{path}: another node listens here; give this one a control_socket of its own")
 

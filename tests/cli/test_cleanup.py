@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -27,6 +28,19 @@ def test_what_was_undone(
     monkeypatch.setattr(Journal, "undo", lambda _: ["removed rule: one", "removed rule: two"])
     assert cli.main(["cleanup", "--config", str(config_file)]) == 0
     assert capsys.readouterr().out == "removed rule: one\nremoved rule: two\n"
+
+
+def test_socket_of_a_killed_node(capsys: pytest.CaptureFixture[str], config_file: Path) -> None:
+    path = config_file.with_name("alagg.sock")
+    with socket.socket(socket.AF_UNIX) as node:
+        node.bind(str(path))
+        node.listen()
+        assert cli.main(["cleanup", "--config", str(config_file)]) == 1
+        assert "another node listens here" in capsys.readouterr().err
+        assert path.exists()
+    assert cli.main(["cleanup", "--config", str(config_file)]) == 0
+    assert capsys.readouterr().out == f"removed socket: {path}\n"
+    assert not path.exists()
 
 
 def test_what_cannot_be_undone(capsys: pytest.CaptureFixture[str], config_file: Path) -> None:
