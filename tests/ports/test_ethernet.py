@@ -98,6 +98,7 @@ def test_defect_7_only_frames_from_the_peer_to_us_pass(
     foreign = {
         "another source": ethernet(ours, STRANGER, b"x" * 60),
         "a source that differs in its last byte": ethernet(ours, theirs[:5] + b"\xff", b"x" * 60),
+        "a source that differs in its first byte": ethernet(ours, b"\x06" + theirs[1:], b"x" * 60),
         "another EtherType": ethernet(ours, theirs, b"x" * 60, 0x88B6),
         "for another host": ethernet(STRANGER, theirs, b"x" * 60),
         "broadcast": ethernet(b"\xff" * 6, theirs, b"x" * 60),
