@@ -24,6 +24,10 @@ class ConfigError(ValueError):
     """What is wrong in a configuration, in one line: file, section, key, value, and what is allowed."""
 
 
+TCP_QUEUE_OFFSET: Final = 1024
+"""The NFQUEUE for TCP super-packets is this far from the first one, modulo 65536."""
+
+
 @dataclass(frozen=True)
 class Option:
     """One key of a section."""
@@ -82,6 +86,8 @@ class Config:
     networks: tuple[Network, ...]
     """Networks behind this node to which peers may send, besides its own addresses."""
     mark: int
+    gso: bool
+    """Whether TCP is taken in super-packets, from a queue of its own."""
     window: int
     probe_interval: float
     control_socket: Path
@@ -94,6 +100,14 @@ class Config:
     def links(self) -> tuple[LinkConfig, ...]:
         """All links of all peers."""
         return tuple(link for peer in self.peers for link in peer.links)
+
+    @property
+    def tcp_queue(self) -> int | None:
+        """The NFQUEUE that hands over TCP in super-packets; None where TCP goes with the rest.
+
+        It is far from `queue`, so that the nodes of one host can be numbered 1, 2, 3 …
+        """
+        return (self.queue + TCP_QUEUE_OFFSET) % 65536 if self.gso else None
 
     @property
     def journal(self) -> Path:
@@ -123,6 +137,8 @@ NODE: Final = (
     Option("networks", "", values.networks, "networks behind this host that peers may send to (chains = FORWARD)"),
     Option("mark", "0xa1a6", values.integer(1, 0xFFFFFFFF),
            "mark of injected packets, so that no rule catches them again; a number from 1 to 0xffffffff"),
+    Option("gso", "yes", values.yes_no,
+           "yes: take TCP in super-packets of up to 64 KiB (GSO), faster, from queue + 1024; no: packet by packet"),
     Option("window", "65536", values.window, "packet numbers that duplicate elimination remembers, a power of two"),
     Option("probe_interval", "100ms", values.time(0.01, 10), "how often each link is probed, 10ms to 10s"),
     Option("control_socket", "/run/alagg/alagg.sock", values.path, "where `alagg status` finds the node"),

@@ -43,7 +43,7 @@ ANSWER_TIME: Final = 5.0
 """Seconds in which the worker must answer the supervisor."""
 WORKER_DIED: Final = "the worker process has died; its own message stands above"
 NEEDS_RESTART: Final = (
-    "queue", "ethertype", "window", "probe_interval", "mark", "device", "control_socket", "control_group",
+    "queue", "gso", "ethertype", "window", "probe_interval", "mark", "device", "control_socket", "control_group",
     "log_level", "log_format", "manage_host",
 )  # fmt: skip
 """Options that a reload leaves as they are."""

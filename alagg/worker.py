@@ -27,7 +27,7 @@ from alagg.ports.rawip import RawInjector
 from alagg.ports.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -64,14 +64,14 @@ class Worker:
         self,
         config: Config,
         epoch: int,
-        capture: Capture,
+        captures: Sequence[Capture],
         injector: Injector,
         open_port: Callable[[Config, LinkConfig], Port],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Set up the engine; ports open when `take_facts` says that their interfaces are there."""
         self.config = config
-        self.capture = capture
+        self.captures = captures
         self.injector = injector
         self.clock = clock
         self.running = True
@@ -84,7 +84,8 @@ class Worker:
         node = NodeSettings(epoch, window=config.window, probe_interval=config.probe_interval)
         self.endpoint = Endpoint(node, peer_settings(config), (), now)
         self._update_slots(now)
-        self.watch(capture.fileno(), self._capture)
+        for capture in captures:
+            self._watch_capture(capture)
 
     def watch(self, descriptor: int, handler: Callable[[float], None]) -> None:
         """Call `handler` with the time whenever the descriptor is readable."""
@@ -104,7 +105,8 @@ class Worker:
         self._write(self.clock())
         for slot in self.slots.values():
             self._close(slot)
-        self.capture.close()
+        for capture in self.captures:
+            capture.close()
         self.injector.close()
         self._epoll.close()
 
@@ -141,10 +143,10 @@ class Worker:
     def snapshot(self) -> Json:
         """Give every counter (see `alagg.control.snapshot`)."""
         ports = {link: slot.port for link, slot in self.slots.items()}
-        return snapshot(self.endpoint, self.config, ports, self.capture, self.injector)
+        return snapshot(self.endpoint, self.config, ports, self.captures, self.injector)
 
-    def _capture(self, now: float) -> None:
-        self.endpoint.send(self.capture.receive(), now)
+    def _watch_capture(self, capture: Capture) -> None:
+        self.watch(capture.fileno(), lambda now: self.endpoint.send(capture.receive(), now))
 
     def _receive(self, slot: PortSlot, now: float) -> None:
         port = slot.port
@@ -227,6 +229,9 @@ class Worker:
         facts = self._facts.interfaces.get(slot.config.interface)
         mtu = slot.link.mtu if facts is None else facts.mtu
         self.endpoint.link_changed(slot.link, is_open=is_open, mtu=mtu, reason=reason, now=now)
+        room = self.endpoint.room
+        for capture in self.captures if room else ():
+            capture.segment_size = room
 
     def _update_slots(self, now: float) -> None:
         """Match the ports with the configured links."""
@@ -270,8 +275,7 @@ def worker_process(config: Config, connection: Connection, pcap: Path | None) ->
     epoch = int.from_bytes(os.urandom(4), "big")
     with ExitStack() as stack:
         try:
-            capture = NfqueueCapture(config.queue)
-            worker = Worker(config, epoch, capture, RawInjector(config.mark), _port_opener(pcap, stack))
+            worker = Worker(config, epoch, _captures(config), RawInjector(config.mark), _port_opener(pcap, stack))
         except OSError as error:
             connection.send(Failed(_why(error, config)))
             return
@@ -280,9 +284,17 @@ def worker_process(config: Config, connection: Connection, pcap: Path | None) ->
         worker.run()
 
 
+def _captures(config: Config) -> list[Capture]:
+    captures: list[Capture] = [NfqueueCapture(config.queue)]
+    if config.tcp_queue is not None:
+        captures.append(NfqueueCapture(config.tcp_queue, super_packets=True))
+    return captures
+
+
 def _why(error: OSError, config: Config) -> str:
     text = error.strerror or str(error)
-    return f"cannot capture from NFQUEUE {config.queue}: {text} (is another program using it? are you root?)"
+    queues = str(config.queue) if config.tcp_queue is None else f"{config.queue} and {config.tcp_queue}"
+    return f"cannot capture from NFQUEUE {queues}: {text} (is another program using it? are you root?)"
 
 
 def _port_opener(pcap: Path | None, stack: ExitStack) -> Callable[[Config, LinkConfig], Port]:

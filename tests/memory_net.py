@@ -64,7 +64,7 @@ class Node:
         self.capture = MemoryCapture()
         self.injector = MemoryInjector()
         self.seed = epoch
-        self.worker = Worker(config, epoch, self.capture, self.injector, self._open, clock)
+        self.worker = Worker(config, epoch, [self.capture], self.injector, self._open, clock)
 
     def facts(self, local: Sequence[str], *, index: int = 1, **reasons: str) -> None:
         """Say that all interfaces are there, except those with a reason; `missing` is a reason, too."""

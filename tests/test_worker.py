@@ -375,7 +375,11 @@ def test_loop_waits_until_something_is_due(net: Net) -> None:
 def edges(monkeypatch: pytest.MonkeyPatch) -> MemoryCapture:
     """Put edges in memory in the place of the kernel's."""
     capture = MemoryCapture()
-    monkeypatch.setattr(worker_module, "NfqueueCapture", lambda queue: capture)
+
+    def open_capture(queue: int, *, super_packets: bool = False) -> MemoryCapture:
+        return MemoryCapture() if super_packets else capture
+
+    monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
     monkeypatch.setattr(worker_module, "RawInjector", lambda mark: MemoryInjector())
     monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: MemoryPort(prefix=b"P" * 14))
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -428,7 +432,7 @@ def test_process_serves_its_supervisor_until_told_to_stop(
 def test_process_ends_when_its_supervisor_is_gone(config: Config, edges: MemoryCapture) -> None:
     ours, theirs = multiprocessing.Pipe()
     ours.send(UP)
-    worker = Worker(config, 1, edges, MemoryInjector(), lambda *_: MemoryPort())
+    worker = Worker(config, 1, [edges], MemoryInjector(), lambda *_: MemoryPort())
     worker_module._Supervised(worker, theirs)
     worker.step(0)
     assert worker.running

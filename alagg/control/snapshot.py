@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from alagg.engine.link import DOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from alagg.config import Config, LinkConfig
     from alagg.engine.endpoint import Endpoint
@@ -19,7 +20,11 @@ Json = dict[str, Any]
 
 
 def snapshot(
-    endpoint: Endpoint, config: Config, ports: Mapping[Link, Port | None], capture: Capture, injector: Injector
+    endpoint: Endpoint,
+    config: Config,
+    ports: Mapping[Link, Port | None],
+    captures: Sequence[Capture],
+    injector: Injector,
 ) -> Json:
     """Give every counter.
 
@@ -37,10 +42,17 @@ def snapshot(
         "epoch": endpoint.settings.epoch,
         "peers": [_peer(peer) for peer in peers],
         "links": links,
-        "capture": capture.counters(),
+        "capture": _sum(capture.counters() for capture in captures),
         "injector": injector.counters(),
         "drops": {"no_peer": endpoint.no_peer},
     }
+
+
+def _sum(counters: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counters:
+        total.update(each)
+    return dict(total)
 
 
 def _peer(peer: Peer) -> Json:

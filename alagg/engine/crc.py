@@ -19,5 +19,6 @@ def crc32c(checksum: int, data: bytes, start: int, stop: int) -> int:
 
 if cython.compiled:
     # The extension module is linked with the library, so the loader finds the library's own symbols through it.
-    _address = ctypes.cast(ctypes.CDLL(google_crc32c._crc32c.__file__).crc32c_extend, ctypes.c_void_p).value
+    _library = ctypes.CDLL(google_crc32c._crc32c.__file__)  # noqa: SLF001 - its path, nothing more
+    _address = ctypes.cast(_library.crc32c_extend, ctypes.c_void_p).value
     _bind(_address)  # type: ignore[name-defined]  # noqa: F821 - in crc.pxd

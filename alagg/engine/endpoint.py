@@ -95,6 +95,12 @@ class Endpoint:
         self._peer_of[link].link_changed(link, is_open=is_open, mtu=mtu, reason=reason, now=now)
         self._deadline = now
 
+    @property
+    def room(self) -> int:
+        """Bytes of the largest packet that goes to every peer in one piece; 0 while no link is open."""
+        rooms = (peer.sender.room for peer in self.peers.values())
+        return min((room for room in rooms if room > 0), default=0)
+
     def deadline(self) -> float:
         """Give the time at which `handle_timer` has something to do."""
         return self._deadline

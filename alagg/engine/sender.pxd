@@ -19,7 +19,7 @@ cdef class Sender:
     cdef public long split
     cdef tuple _links
     cdef tuple _open
-    cdef long _room
+    cdef readonly long room
     cdef list _batches
 
     cdef tuple _cut(self, object packets, long room)

@@ -48,7 +48,8 @@ class Sender:
         """Packets that were split."""
         self._links = tuple(links)
         self._open: tuple[Link, ...] = ()
-        self._room = 0
+        self.room = 0
+        """Bytes of the largest packet that goes over every open link in one piece; below 1 when none is open."""
         self._batches: list[_Batch] = []
         self.links_changed()
 
@@ -60,15 +61,15 @@ class Sender:
     def links_changed(self) -> None:
         """Look at the links again: one was opened or closed, or has another MTU."""
         self._open = tuple(link for link in self._links if link.open)
-        self._room = min((link.mtu for link in self._open), default=0) - SIZE
+        self.room = min((link.mtu for link in self._open), default=0) - SIZE
 
     def send(self, packets: Sequence[bytes], now: float) -> None:
         """Queue frames for a batch of packets on the links."""
         self.captured += len(packets)
-        if self._room <= 0:
+        if self.room <= 0:
             self.dropped_no_link += len(packets)
             return
-        room = self._room
+        room = self.room
         if max(map(len, packets), default=0) <= room:
             pieces: Sequence[bytes] = packets
             places: list[tuple[int, int]] | None = None

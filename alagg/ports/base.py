@@ -52,6 +52,9 @@ class Port(Protocol):
 class Capture(Protocol):
     """Where outbound packets come from."""
 
+    segment_size: int
+    """Bytes of the largest packet that need not be split; TCP super-packets are cut to it."""
+
     def fileno(self) -> int:
         """Give the descriptor that becomes readable when packets wait."""
 

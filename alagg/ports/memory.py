@@ -190,6 +190,7 @@ class MemoryCapture:
 
     def __init__(self, capacity: int = 4096) -> None:
         """Make an empty capture in which at most `capacity` packets wait."""
+        self.segment_size = 1280
         self.captured = 0
         """Packets given by `receive`."""
         self.dropped = 0

@@ -43,7 +43,7 @@ _CFG_PARAMS, _CFG_MASK, _CFG_FLAGS = 2, 4, 5
 _FLAG_GSO = 4
 _COPY_PACKET = 2
 _NF_DROP = 0
-_CHECKSUM_NOT_READY = 1
+_UNFINISHED = 1 | 2  # NFQA_SKB_CSUMNOTREADY, NFQA_SKB_GSO
 
 _NLMSG = struct.Struct("=IHHII")
 _NFGEN = struct.Struct("!BBH")
@@ -112,7 +112,7 @@ class NfqueueCapture:
         """Cut the super-packets, and complete the checksums that were left to a network card."""
         segments: list[bytes] = []
         for packet, info in zip(packets, infos, strict=True):
-            if info & _CHECKSUM_NOT_READY:
+            if info & _UNFINISHED:
                 segments += cut(packet, self.segment_size)
             else:
                 segments.append(packet)

@@ -93,12 +93,15 @@ def _tun() -> Finding:
 
 def _queue(config: Config) -> Iterator[Finding]:
     taken = _queues_in_use()
-    if config.queue not in taken:
-        yield Finding("ok", f"queue {config.queue} is free")
-    elif node := _running(config):
-        yield Finding("ok", f"queue {config.queue} belongs to the running node, pid {node}")
-    else:
-        yield Finding("fail", f"queue {config.queue} is in use by another program", "choose another with queue = …")
+    for queue in (config.queue, config.tcp_queue):
+        if queue is None:
+            continue
+        if queue not in taken:
+            yield Finding("ok", f"queue {queue} is free")
+        elif node := _running(config):
+            yield Finding("ok", f"queue {queue} belongs to the running node, pid {node}")
+        else:
+            yield Finding("fail", f"queue {queue} is in use by another program", "choose others with queue = …")
 
 
 def _queues_in_use() -> set[int]:

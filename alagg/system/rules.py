@@ -35,6 +35,8 @@ class Rule:
     """The interface that a packet leaves by, with a leading "!" every other one; empty for all."""
     mark: int = 0
     """Packets with this mark are left alone; 0 for no such condition."""
+    protocol: str = ""
+    """`tcp`, or empty for all."""
     queue: int = -1
     """The NFQUEUE that takes the packet; -1 for a rule that fits TCP's segment size to the path instead."""
 
@@ -48,8 +50,10 @@ class Rule:
             words += ["!"] * self.out_interface.startswith("!") + ["-o", self.out_interface.lstrip("!")]
         if self.mark:
             words += ["-m", "mark", "!", "--mark", f"{self.mark:#x}"]
+        if self.protocol:
+            words += ["-p", self.protocol]
         if self.queue < 0:
-            words += ["-p", "tcp", "-m", "tcp", "--tcp-flags", "SYN,RST", "SYN"]
+            words += ["-m", "tcp", "--tcp-flags", "SYN,RST", "SYN"]
         words += ["-m", "comment", "--comment", f'"{self.comment}"']
         if self.queue < 0:
             return (*words, "-j", "TCPMSS", "--clamp-mss-to-pmtu")
@@ -67,7 +71,11 @@ def wanted_rules(config: Config) -> list[Rule]:
     addresses, what the host says to itself stays at home.
     """
     destinations = dict.fromkeys(network for peer in config.peers for network in peer.destinations)
-    rules = [_capture(config, chain, network) for chain in config.chains for network in destinations]
+    queues = [("", config.queue)] if config.tcp_queue is None else [("tcp", config.tcp_queue), ("", config.queue)]
+    rules = [
+        _capture(config, chain, network, protocol, queue)
+        for chain in config.chains for network in destinations for protocol, queue in queues
+    ]  # fmt: skip
     if config.manage_host and "FORWARD" in config.chains:
         families = sorted({network.version for network in destinations})
         rules += [_clamp(config, family) for family in families]
@@ -137,7 +145,7 @@ def _does(seen: tables.Seen, rule: Rule) -> bool:
         return False
     if rule.queue < 0:
         return seen.target == "TCPMSS" and seen.out_interface in ("", rule.out_interface)
-    if seen.queue != rule.queue or seen.mark != rule.mark:
+    if seen.queue != rule.queue or seen.mark != rule.mark or seen.protocol not in ("", rule.protocol):
         return False
     return not seen.destination or _covers(seen.destination, rule.destination)
 
@@ -147,7 +155,7 @@ def _covers(outer: str, inner: str) -> bool:
     return narrow.subnet_of(wide)  # type: ignore[arg-type]
 
 
-def _capture(config: Config, chain: str, network: Network) -> Rule:
+def _capture(config: Config, chain: str, network: Network, protocol: str, queue: int) -> Rule:
     return Rule(
         family=network.version,
         table="filter",
@@ -156,13 +164,15 @@ def _capture(config: Config, chain: str, network: Network) -> Rule:
         destination=str(network),
         out_interface="!lo" if chain == "OUTPUT" else "",
         mark=config.mark,
-        queue=config.queue,
+        protocol=protocol,
+        queue=queue,
     )
 
 
 def _clamp(config: Config, family: Family) -> Rule:
     return Rule(
-        family=family, table="mangle", chain="FORWARD", comment=_comment(config), out_interface=config.device
+        family=family, table="mangle", chain="FORWARD", comment=_comment(config), out_interface=config.device,
+        protocol="tcp",
     )
 
 

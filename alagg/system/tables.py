@@ -41,6 +41,8 @@ class Seen(NamedTuple):
     destination: str
     """With its prefix length; empty for all."""
     out_interface: str
+    protocol: str
+    """`tcp`, another protocol's name or number, or empty for all."""
     mark: int
     """The mark that the rule leaves alone; 0 for none."""
     target: str
@@ -209,8 +211,13 @@ def _build(family: Family, rule: Rule) -> Any:
         built.dst = rule.destination
     if rule.out_interface:
         built.out_interface = rule.out_interface
+        if family == 6:
+            # python-iptables masks all but the lowest bit of each character: `lo` would stand for `tun0` as well.
+            length = len(rule.out_interface.lstrip("!")) + 1
+            built.entry.ipv6.outiface_mask = b"\xff" * length + bytes(16 - length)
+    if rule.protocol:
+        built.protocol = rule.protocol
     if rule.queue < 0:
-        built.protocol = "tcp"
         built.create_match("tcp").set_parameter("tcp-flags", ["SYN,RST", "SYN"])
     if rule.mark:
         built.create_match("mark").set_parameter("mark", ["!", hex(rule.mark)])
@@ -287,6 +294,7 @@ def _see(family: Family, table: str, chain: str, rule: Any) -> Seen:
         chain=chain,
         destination="" if rule.dst.startswith(("0.0.0.0/0", "::/0")) else rule.dst,
         out_interface=rule.out_interface or "",
+        protocol="" if rule.protocol in ("ip", "all", "0") else rule.protocol,
         mark=int(mark, 0) if mark else 0,
         target=rule.target.name,
         queue=int(queue) if queue else -1,

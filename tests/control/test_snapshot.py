@@ -43,7 +43,7 @@ class Bench:
         self.endpoint.link_changed(link, is_open=True, mtu=mtu, reason="", now=0.0)
 
     def snapshot(self) -> dict[str, Any]:
-        found = snapshot(self.endpoint, self.config, self.ports, self.capture, self.injector)
+        found = snapshot(self.endpoint, self.config, self.ports, [self.capture], self.injector)
         assert json.loads(json.dumps(found)) == found, "must pass through JSON as it is"
         return found
 
