@@ -99,6 +99,8 @@ MALFORMED, SOURCE, DESTINATION = REFUSED
     [
         (ipv4(b"data", "10.0.0.7", "10.9.8.7"), ""),
         (ipv6(b"data", "fd00::1", "fd09::7"), ""),
+        (ipv4(b"", "10.0.0.7", "10.9.8.7"), ""),
+        (ipv6(b"", "fd00::1", "fd09::7"), ""),
         (ipv4(b"data", "10.0.1.7", "10.9.8.7"), SOURCE),
         (ipv6(b"data", "fd00::2", "fd09::7"), SOURCE),
         (ipv4(b"data", "10.0.0.7", "10.8.8.7"), DESTINATION),

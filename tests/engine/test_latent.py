@@ -12,6 +12,7 @@ from alagg.engine.latent import MINIMUM, PERIOD, LatentErrorCheck
     [
         (1000, 1000, 2, False),
         (1000, 800, 2, False),
+        (1000, 500, 2, False),
         (1000, 499, 2, True),
         (1000, 0, 2, True),
         (1000, 0, 1, False),

@@ -355,6 +355,23 @@ def test_loss_is_that_of_the_last_periods() -> None:
     assert lane.tracks[script.links[0]].loss == 0
 
 
+def test_loss_that_begins_later_is_seen_in_full() -> None:
+    script = Script(links=1)
+    script.on(0, *range(1000))
+    lane = script.receiver.lanes[0]
+    for _ in range(11):
+        lane.tick()
+    script.on(0, *range(1001, 1200, 2))
+    assert lane.tracks[script.links[0]].loss == 0.5
+
+
+def test_track_knows_how_far_the_link_has_come() -> None:
+    script = Script(links=1)
+    for sequences, passed in (([0], 0), ([1], 1), ([5, 3], 5), ([6], 6)):
+        script.on(0, *sequences)
+        assert script.receiver.lanes[0].tracks[script.links[0]].passed == passed
+
+
 def test_jump_of_the_link_sequence_is_a_new_start_and_no_loss() -> None:
     script = Script(links=1)
     script.on(0, 0, 1, 2)

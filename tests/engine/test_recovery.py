@@ -247,6 +247,17 @@ def test_several_restarts_while_a_slow_link_still_brings_the_old_ones() -> None:
             assert stream(recovery, epoch, range(number, number + 1), 0.5) == [expected]
 
 
+def test_stream_that_is_heard_is_not_forgotten_for_strangers() -> None:
+    """Of the streams aside, the one heard longest ago makes room."""
+    recovery = Recovery(SIZE)
+    recovery.accept(1, 0, 0.0)
+    for number in range(100):
+        assert stream(recovery, 2, range(number, number + 1), 0.5) == [PASSED_ASIDE]
+        for stranger in range(ASIDE - 1):
+            recovery.accept(1000 + ASIDE * number + stranger, 7, 0.5)
+        assert recovery.accept(2, number, 0.5) == DISCARDED
+
+
 def test_memory_does_not_depend_on_what_frames_say() -> None:
     size = 1 << 16
     recovery = Recovery(size)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from alagg.engine.fragment import Rejoiner
 from alagg.engine.header import MAX_PIECES, SIZE, decode
 from alagg.engine.link import Link
+from alagg.engine.scheduler.base import Run
 from alagg.engine.scheduler.redundant import Redundant
 from alagg.engine.sender import Sender
 from alagg.engine.sequence import MASK
@@ -227,6 +228,30 @@ def test_empty_batch_moves_nothing() -> None:
     script = Script(1500)
     script.send([])
     assert script.fates == {}
+
+
+def test_other_links_are_taken_at_once() -> None:
+    script = Script(1500, 1500)
+    script.sender.set_links(script.links[1:])
+    script.send(numbered(range(3)))
+    assert (script.numbers("link0"), len(script.numbers("link1"))) == ([], 3)
+
+
+class InTurn:
+    """A scheduler that lays one packet after the other on the links in turn: a batch of many runs."""
+
+    def __init__(self, copies: int | None) -> None: ...
+
+    def schedule(self, payloads: Sequence[bytes], links: Sequence[Link], now: float) -> list[Run]:
+        return [Run(1, (links[index % len(links)],)) for index in range(len(payloads))]
+
+
+@pytest.mark.parametrize(("one", "two"), [(5, 5), (5, 3), (0, 5), (2, 4)])
+def test_batch_of_many_runs_is_settled_packet_by_packet(one: int, two: int) -> None:
+    script = Script(1500, 1500)
+    script.sender.scheduler = InTurn(None)
+    script.send(numbered(range(10)), one, two)
+    assert script.fates["sent"] == one + two == len(script.frames["link0"]) + len(script.frames["link1"])
 
 
 @given(
