@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import select
@@ -36,10 +37,20 @@ class _Probe:
 
     def __init__(self, port: EthernetPort, epoch: int) -> None:
         self.port = port
+        self._epoch = epoch
         self._cookie = secrets.token_bytes(header.COOKIE_SIZE)
-        head = header.encode(header.PROBE, epoch, 0, 0, 0, 0, 0, 0, len(self._cookie), crc32c(self._cookie))
+        self._sent = 0.0
+
+    def send(self) -> None:
+        """Send the probe.
+
+        Raises:
+            OSError: the link does not take it.
+        """
+        head = header.encode(header.PROBE, self._epoch, 0, 0, 0, 0, 0, 0, len(self._cookie), crc32c(self._cookie))
         self._sent = time.monotonic()
-        port.send((head,), (self._cookie,))
+        if not self.port.send((head,), (self._cookie,)):
+            raise OSError(errno.ENOBUFS, "the link is full")
 
     def receive(self) -> float | None:
         """Look through one batch of frames, a running node's among them; give the round-trip time of the answer."""
@@ -61,12 +72,9 @@ def probe(config: Config, timeout: float = TIMEOUT) -> list[Answer]:
     """
     answers = [Answer() for _ in config.links]
     waiting: dict[int, tuple[Answer, _Probe]] = {}
-    poll = select.poll()
     try:
         _send(config, answers, waiting)
-        for descriptor in waiting:
-            poll.register(descriptor, select.POLLIN)
-        _receive(poll, waiting, timeout)
+        _receive(waiting, timeout)
     finally:
         for _, one in waiting.values():
             one.port.close()
@@ -79,14 +87,20 @@ def _send(config: Config, answers: list[Answer], waiting: dict[int, tuple[Answer
     for link, answer in zip(config.links, answers, strict=True):
         try:
             port = EthernetPort(link.interface, link.mac, config.ethertype)
-            waiting[port.fileno()] = answer, _Probe(port, epoch)
+            one = _Probe(port, epoch)
+            waiting[port.fileno()] = answer, one
+            one.send()
         except OSError as error:
             answer.error = os.strerror(error.errno or 0)
 
 
-def _receive(poll: select.poll, waiting: dict[int, tuple[Answer, _Probe]], timeout: float) -> None:
+def _receive(waiting: dict[int, tuple[Answer, _Probe]], timeout: float) -> None:
+    poll = select.poll()
+    sent = [descriptor for descriptor, (answer, _) in waiting.items() if not answer.error]
+    for descriptor in sent:
+        poll.register(descriptor, select.POLLIN)
+    open_ones = len(sent)
     deadline = time.monotonic() + timeout
-    open_ones = len(waiting)
     while open_ones and (left := deadline - time.monotonic()) > 0:
         for descriptor, _ in poll.poll(left * 1000):
             answer, one = waiting[descriptor]

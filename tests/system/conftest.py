@@ -1,4 +1,4 @@
-"""Two hosts in network namespaces, joined by two cables, and a picture of all that a node could have changed there."""
+"""Two hosts in network namespaces, joined by two cables, and a picture of all that a node could change there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from pyroute2 import netns
 
 from alagg.config import Config, load
 from alagg.lab.namespace import Namespace
@@ -21,7 +22,8 @@ SNAPSHOT = """
 for command in iptables-legacy-save ip6tables-legacy-save; do
     $command -t filter; $command -t mangle
 done | grep -v '^#'
-ip address; ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; ip link; ip -d link show type tun
+ip address; ip route show table all; ip -6 route show table all; ip rule; ip -6 rule
+ip link; ip -d link show type tun
 tc qdisc
 sysctl -a 2>/dev/null | grep '^net[.]' | grep -v nf_conntrack_count
 """
@@ -67,8 +69,6 @@ def hosts() -> Iterator[Hosts]:
 @contextmanager
 def inside(namespace: Namespace) -> Iterator[None]:
     """Let this process work in a namespace."""
-    from pyroute2 import netns
-
     netns.pushns(namespace.name)
     try:
         yield

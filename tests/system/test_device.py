@@ -9,7 +9,7 @@ import struct
 import time
 from contextlib import closing
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -81,7 +81,8 @@ class Wire:
         raise TimeoutError("no packet reached the device")
 
     def answer(self, packet: IP | IPv6, flags: str, load: bytes = b"") -> None:
-        head = self.layer(src=packet.dst, dst=packet.src)
+        layer: Any = self.layer
+        head = layer(src=packet.dst, dst=packet.src)
         tcp = TCP(
             sport=packet[TCP].dport, dport=packet[TCP].sport, flags=flags, seq=packet[TCP].ack or 1000,
             ack=packet[TCP].seq + len(packet[TCP].payload) + ("S" in flags),

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import select
 import socket
 import threading
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,10 +145,10 @@ def test_watcher_survives_losing_messages(hosts: Hosts, watcher: Watcher) -> Non
 
 def test_leaves_no_thread_and_no_descriptor(hosts: Hosts) -> None:
     eth0()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         eth0()
         Watcher().close()
         netlink.path(ip_address("192.0.2.1"))
     assert threading.active_count() == 1
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from netfilterqueue import NetfilterQueue
+
+from alagg.lab.namespace import environment
+from alagg.system import HostError, prober, rules
+from alagg.system.doctor import Finding, examine
+
+from .conftest import Hosts, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alagg.config import Config
+
+    MakeConfig = Callable[..., Config]
+
+pytestmark = pytest.mark.netns
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from alagg.system.journal import Journal
+Journal(Path(sys.argv[1])).acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+EXAMINE = """
+import sys
+from pathlib import Path
+from alagg.config import load
+from alagg.system.doctor import examine
+for one in examine(load(Path(sys.argv[1]))):
+    print(one.level, one.what)
+"""
+
+
+@pytest.fixture(autouse=True)
+def answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all peers answer; the probing itself is tested in test_prober."""
+    monkeypatch.setattr(prober, "probe", lambda config: [prober.Answer(rtt=0.0005) for _ in config.links])
+
+
+def troubles(config: Config) -> list[Finding]:
+    return [finding for finding in examine(config) if finding.level != "ok"]
+
+
+def only(config: Config) -> Finding:
+    [finding] = troubles(config)
+    assert finding.mend
+    return finding
+
+
+def test_finds_nothing_wrong_on_a_good_host_and_changes_nothing(hosts: Hosts, make_config: MakeConfig) -> None:
+    before = snapshot(hosts.a)
+    found = [finding.what for finding in examine(make_config())]
+    assert troubles(make_config()) == []
+    assert "link zero: eth0 is up, MTU 1500, MAC 02:00:00:00:0a:00" in found
+    assert "link one: peer b answers after 0.50 ms" in found
+    assert "peer b: fd99::2/128 from fd99::1" in found
+    assert snapshot(hosts.a) == before
+
+
+@pytest.mark.parametrize(
+    ("command", "level", "what"),
+    [
+        ("link set eth0 down", "fail", "link zero: eth0 is switched off"),
+        ("link del eth0", "fail", "link zero: eth0 does not exist"),
+        ("link set eth0 mtu 1400", "warn", "MTU: the links differ (1400 to 1500); packets are made to fit"),
+        ("link set eth0 address 02:00:00:00:0b:00", "fail", "link zero: mac = 02:00:00:00:0b:00 is eth0's own"),
+    ],
+)
+def test_examines_links(hosts: Hosts, make_config: MakeConfig, command: str, level: str, what: str) -> None:
+    config = make_config(peer="destinations = 10.98.0.2, fd98::2")
+    hosts.a.ip(command)
+    found = only(config)
+    assert found.level == level
+    assert found.what.startswith(what)
+
+
+def test_notices_a_pulled_cable(hosts: Hosts, make_config: MakeConfig) -> None:
+    hosts.b.ip("link set eth1 down")
+    assert only(make_config()).what == "link one: eth1 has no carrier"
+
+
+def test_notices_an_interface_without_ethernet(hosts: Hosts, make_config: MakeConfig) -> None:
+    hosts.a.ip("link del eth1", "tuntap add eth1 mode tun", "link set eth1 up")
+    assert troubles(make_config())[0].what == "link one: eth1 carries no Ethernet frames"
+
+
+def test_notices_links_too_narrow_for_ipv6(hosts: Hosts, make_config: MakeConfig) -> None:
+    hosts.a.ip("link set eth0 mtu 1290", "link set eth1 mtu 1290")
+    assert only(make_config()).what.startswith("MTU: a link takes packets of 1266 bytes")
+
+
+def test_examines_destinations(hosts: Hosts, make_config: MakeConfig) -> None:
+    found = only(make_config(peer="destinations = 10.98.0.1"))
+    assert (found.level, found.what) == ("fail", "peer b: 10.98.0.1 is this host's own address")
+    found = only(make_config(peer="destinations = 192.0.2.1"))
+    assert (found.level, found.mend) == ("warn", "set addresses = …")
+    assert troubles(make_config(peer="destinations = 192.0.2.1", addresses="10.98.0.1")) == []
+    found = troubles(make_config(peer="destinations = 192.0.2.1", manage_host="no"))[0]
+    assert (found.level, found.what) == ("fail", "peer b: there is no route to 192.0.2.1/32")
+
+
+def test_examines_configured_addresses(hosts: Hosts, make_config: MakeConfig) -> None:
+    assert troubles(make_config(addresses="10.50.0.1, fd50::1")) == []
+    found = troubles(make_config(addresses="10.50.0.1", manage_host="no"))[0]
+    assert (found.level, found.what) == ("fail", "addresses: no interface has 10.50.0.1")
+
+
+def test_looks_for_the_rules_that_others_must_set_up(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config(manage_host="no")
+    lacking = troubles(config)
+    assert [finding.what for finding in lacking] == [f"rules: lacking: {rule}" for rule in rules.wanted_rules(config)]
+    assert {finding.mend for finding in lacking} == {"alagg rules install"}
+    rules.install(config, None)
+    assert troubles(config) == []
+    rules.remove(config)
+    hosts.a.run(["iptables-nft", "-A", "OUTPUT", "-j", "NFQUEUE"])
+    assert [finding.level for finding in troubles(config)] == ["warn"]
+
+
+def test_knows_the_running_node_from_a_stranger(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config()
+    queue = NetfilterQueue()
+    queue.bind(1, lambda packet: packet.accept())
+    try:
+        assert only(config).what == "queue 1 is in use by another program"
+        node = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(config.journal)], stdout=subprocess.PIPE, env=environment()
+        )
+        assert node.stdout
+        node.stdout.readline()
+        found = examine(config)
+        node.kill()
+        node.communicate()
+        assert f"queue 1 belongs to the running node, pid {node.pid}" in [finding.what for finding in found]
+        assert {finding.mend for finding in found if finding.level == "fail"} == {"restart the node"}
+    finally:
+        queue.unbind()
+
+
+def test_a_gateway_forwards(hosts: Hosts, make_config: MakeConfig) -> None:
+    found = troubles(make_config(chains="OUTPUT, FORWARD"))
+    assert {finding.mend for finding in found} == {
+        "sysctl -w net.ipv4.ip_forward=1", "sysctl -w net.ipv6.conf.all.forwarding=1"
+    }
+
+
+def test_examines_the_control_socket_and_its_group(hosts: Hosts, make_config: MakeConfig) -> None:
+    assert troubles(make_config(control_group="root")) == []
+    found = only(make_config(control_group="nosuchgroup"))
+    assert (found.level, found.mend) == ("fail", "groupadd --system nosuchgroup")
+
+
+def test_a_silent_peer_comes_with_what_to_look_at(
+    hosts: Hosts, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [prober.Answer(), prober.Answer(error="Network is down")]
+    monkeypatch.setattr(prober, "probe", lambda config: answers)
+    silent, unsent = troubles(make_config())
+    assert silent.what == "link zero: peer b at 02:00:00:00:0b:00: no answer"
+    assert "mac = 02:00:00:00:0a:00 and ethertype = 0x88b5" in silent.mend
+    assert unsent.what == "link one: peer b: no probe could be sent: Network is down"
+
+
+def test_without_rights_it_says_so(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config()
+    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", EXAMINE, str(config.path)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout
+    assert "fail this process lacks CAP_NET_ADMIN and CAP_NET_RAW" in output.splitlines()
+
+
+def test_one_part_that_fails_stops_no_other(
+    hosts: Hosts, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(config: Config) -> list[rules.Rule]:
+        raise HostError("the tables are stuck")
+
+    monkeypatch.setattr(rules, "missing", broken)
+    found = examine(make_config())
+    assert [finding.what for finding in found if finding.level == "fail"] == ["the tables are stuck"]
+    assert found[-1].what.startswith("link one: peer b answers")
