@@ -4,6 +4,8 @@ cdef class Link:
     cdef public long mtu
     cdef public long weight
     cdef public bint open
+    cdef public bint answering
+    cdef public bint full
     cdef public str reason
     cdef public long link_sequence
     cdef public list headers

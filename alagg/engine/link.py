@@ -38,6 +38,10 @@ class Link:
         self.weight = weight
         self.open = True
         """Whether the port can send; the schedulers see only open links."""
+        self.answering = True
+        """Whether the peer answers on it, as far as is known; redundant copies are sent even where it does not."""
+        self.full = False
+        """Whether it took less than it was given, the last time; the schedulers take note and reset it."""
         self.reason = ""
         """Why the link is not up, in words."""
         self.link_sequence = 0
@@ -76,6 +80,7 @@ class Link:
         self.tx_frames += taken
         self.tx_bytes += taken * SIZE + _bytes(self.payloads, taken)
         if taken < total:
+            self.full = True
             if self.open:
                 self.tx_dropped_full += total - taken
             else:

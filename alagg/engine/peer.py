@@ -153,6 +153,7 @@ class Peer:
             link.reason = ""
         if self._states[link] != monitor.state and monitor.settled(now):
             self._states[link] = monitor.state
+            link.answering = monitor.state == UP
             self.events.append(LinkStateChanged(self.settings.name, link.name, monitor.state, link.reason))
 
     def take_events(self) -> list[Event]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.scheduler.redundant import Redundant
+from alagg.engine.scheduler.round_robin import RoundRobin
 
 if TYPE_CHECKING:
     from alagg.engine.scheduler.base import Scheduler
 
-SCHEDULERS: Final[dict[str, type[Scheduler]]] = {"redundant": Redundant}
+SCHEDULERS: Final[dict[str, type[Scheduler]]] = {"redundant": Redundant, "round-robin": RoundRobin}
 """Every scheduler by the name that the configuration gives it. A new one adds its file and its line here."""
