@@ -91,10 +91,10 @@ def test_update_keeps_those_that_stay_and_their_numbers() -> None:
     office = settings("fibre", "radio", name="office", destinations=["10.0.9.0/24"])
     node.update([office, home], 1.0)
     assert list(node.peers) == ["office", "home"]
-    destinations = ("10.0.1.7", "10.0.2.7", "10.0.3.7", "10.0.9.7")
+    destinations = ("10.0.1.7", "10.0.2.7", "10.0.3.7", "10.0.9.7", "10.0.9.8")
     node.send([ipv4(destination=destination) for destination in destinations], 1.0)
     assert node.no_peer == 2
-    assert [peer.sender.sequence for peer in node.peers.values()] == [6, 1]
+    assert [peer.sender.sequence for peer in node.peers.values()] == [7, 1]
 
 
 def test_update_carries_traffic_on() -> None:
@@ -132,6 +132,17 @@ def test_deadline_releases_what_waits() -> None:
     assert two.take_packets() == []
     two.handle_timer(deadline)
     assert numbers(two.take_packets()) == [2]
+
+
+def test_packet_that_waits_brings_the_deadline_forward() -> None:
+    _, two = pair("fibre", "radio")
+    two.handle_timer(0.0)
+    probing = two.deadline()
+    links = two.peers["peer"].links
+    two.receive(links["radio"], data_frames([0]), 0, 0.001)
+    assert two.deadline() == probing
+    two.receive(links["fibre"], data_frames([2]), 0, 0.001)
+    assert two.deadline() < probing
 
 
 def test_timer_before_the_deadline_does_nothing_and_after_it_moves_on() -> None:

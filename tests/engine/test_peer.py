@@ -129,7 +129,7 @@ def test_update_keeps_numbers_and_what_was_learnt() -> None:
     assert len({link.id for link in script.peer.links.values()}) == 2
     script.answering.add("cable")
     assert script.run(1.0) == ["cable up"]
-    script.sent_on(10)
+    assert script.sent_on(10) == {"fibre": [10], "cable": [10]}
     assert script.peer.sender.sequence == 4
     assert fibre.link_sequence > before
     assert script.peer.monitors[fibre].state == UP
@@ -221,6 +221,16 @@ def test_loss_of_a_link() -> None:
     script.peer.receiver.receive(fibre, data_frames(range(0, 99, 2)), 0, 0.0)
     assert script.peer.loss(fibre) == pytest.approx(49 / 99)
     assert script.peer.loss(radio) is None
+
+
+def test_loss_of_long_ago_is_forgotten() -> None:
+    script = Script("fibre")
+    fibre = script.peer.links["fibre"]
+    script.peer.receiver.receive(fibre, data_frames(range(1, 100, 2)), 0, 0.0)
+    script.run(12.0)
+    assert script.peer.loss(fibre) == 0
+    script.peer.receiver.receive(fibre, data_frames(range(100, 200)), 0, script.now)
+    assert script.peer.loss(fibre) == 0
 
 
 def test_state_and_reason_of_a_link_agree() -> None:
