@@ -57,7 +57,7 @@ class EthernetPort:
             ethertype: the frames' EtherType.
 
         Raises:
-            OSError: the interface is missing or down, or rights are missing.
+            OSError: the interface is missing, or rights are. One that is down is told by the first `receive`.
         """
         self.interface = interface
         self.rx_dropped = 0
