@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.netns
 
 A4, A6, B4, B6 = (ip_address(text) for text in ("10.99.0.1", "fd99::1", "10.99.0.2", "fd99::2"))
+ETH_P_ALL = 3
 NOBODY = "00:00:00:00:00:00"
 LAYOUT = Layout(mtu=1476, addresses=(A4, A6), routes=(Route(ip_network(B4), A4), Route(ip_network(B6), A6)))
 
@@ -38,6 +39,12 @@ def made(hosts: Hosts) -> Iterator[Device]:
     opened.apply(LAYOUT)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def tapped(made: Device) -> Iterator[socket.socket]:
+    with closing(tap()) as opened:
+        yield opened
 
 
 def switch_off(hosts: Hosts) -> None:
@@ -64,18 +71,25 @@ def delete_addresses(hosts: Hosts) -> None:
 LOSSES = [switch_off, switch_off_and_on, delete, delete_and_make_again, delete_addresses]
 
 
-class Wire:
-    """Plays the peer: takes the packets that reach the device, and answers through a raw socket."""
+def tap() -> socket.socket:
+    """Look at all that leaves by the device."""
+    opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    opened.bind(("alagg0", ETH_P_ALL))
+    return opened
 
-    def __init__(self, opened: Device, version: int) -> None:
-        self.opened = opened
+
+class Wire:
+    """Plays the peer: takes the packets that reach the device, and answers."""
+
+    def __init__(self, opened: socket.socket, version: int) -> None:
+        self.tap = opened
         self.layer = IP if version == 4 else IPv6
         self.family = socket.AF_INET if version == 4 else socket.AF_INET6
 
     def take(self, timeout: float = 5) -> IP | IPv6:
         """Give the next TCP packet that reaches the device."""
-        while select.select([self.opened], [], [], timeout)[0]:
-            packet = self.layer(os.read(self.opened.fileno(), 65535))
+        while select.select([self.tap], [], [], timeout)[0]:
+            packet = self.layer(self.tap.recv(65535))
             if TCP in packet:
                 return packet
         raise TimeoutError("no packet reached the device")
@@ -123,9 +137,9 @@ def talk(wire: Wire, client: socket.socket, text: bytes) -> None:
 @pytest.mark.parametrize("destination", [str(B4), str(B6)])
 @pytest.mark.parametrize("lose", LOSSES)
 def test_old_and_new_connections_survive(
-    hosts: Hosts, made: Device, lose: Callable[[Hosts], None], destination: str
+    hosts: Hosts, tapped: socket.socket, lose: Callable[[Hosts], None], destination: str
 ) -> None:
-    wire = Wire(made, ip_address(destination).version)
+    wire = Wire(tapped, ip_address(destination).version)
     with closing(connect(wire, destination)) as old:
         own = old.getsockname()[0]
         talk(wire, old, b"before")
@@ -138,9 +152,11 @@ def test_old_and_new_connections_survive(
 
 @pytest.mark.parametrize("name", ["eth0", "alagg0"])
 @pytest.mark.parametrize("destination", [str(B4), str(B6)])
-def test_an_idle_connection_holds_no_interface(hosts: Hosts, made: Device, destination: str, name: str) -> None:
+def test_an_idle_connection_holds_no_interface(
+    hosts: Hosts, tapped: socket.socket, destination: str, name: str
+) -> None:
     """Each interface is the one whose entry for the address is found first, once at least."""
-    wire = Wire(made, ip_address(destination).version)
+    wire = Wire(tapped, ip_address(destination).version)
     with closing(connect(wire, destination)) as idle:
         talk(wire, idle, b"before")
         found = netlink.interface(name)
@@ -169,8 +185,8 @@ def test_closes_although_a_child_holds_the_descriptor(hosts: Hosts, made: Device
     os.close(held)
 
 
-def test_says_nothing_by_itself(hosts: Hosts, made: Device) -> None:
-    assert not select.select([made], [], [], 1.5)[0]
+def test_says_nothing_by_itself(hosts: Hosts, tapped: socket.socket) -> None:
+    assert not select.select([tapped], [], [], 1.5)[0]
     assert "fe80" not in hosts.a.run(["ip", "address", "show", "alagg0"]).stdout
 
 
@@ -197,9 +213,9 @@ def test_changes_only_what_differs(hosts: Hosts, made: Device) -> None:
     assert (found.mtu, found.up) == (1280, True)
 
 
-def test_ipv6_tcp_fits_a_link_that_is_narrower_than_ipv6_allows(hosts: Hosts, made: Device) -> None:
+def test_ipv6_tcp_fits_a_link_that_is_narrower_than_ipv6_allows(made: Device, tapped: socket.socket) -> None:
     made.apply(Layout(1280, (A6,), (Route(ip_network(B6), A6, 1256),)))
-    wire = Wire(made, 6)
+    wire = Wire(tapped, 6)
     client = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     client.setblocking(False)
     with closing(client):

@@ -100,6 +100,16 @@ def test_survives_a_torn_last_line(path: Path, undoer: Undoer, cut: int) -> None
     assert Journal(path).undo() == ["undone 1"]
 
 
+def test_a_second_crash_does_not_undo_what_the_first_left(path: Path, undoer: Undoer) -> None:
+    path.parent.mkdir()
+    path.write_text('{"kind": "thing", "facts": {"name": "1"}}\n')
+    book = Journal(path)
+    assert book.acquire() == ["undone 1"]
+    book.record(thing("2"))
+    os.close(book._descriptor)  # what a crash does to it
+    assert Journal(path).undo() == ["undone 2"]
+
+
 def test_one_failure_stops_no_other_and_stays_for_another_try(path: Path, undoer: Undoer) -> None:
     book = Journal(path)
     for change in (thing("1"), thing("2", "other"), thing("3")):

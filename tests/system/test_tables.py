@@ -39,6 +39,28 @@ def test_gives_up_when_another_program_keeps_the_lock(
 
 
 @pytest.mark.netns
+def test_tries_again_when_another_program_ignores_the_lock(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = tables._table, tmp_path / "calls"
+    another = ["env", f"XTABLES_LOCKFILE={tmp_path}/lock", "iptables-legacy", "-A", "OUTPUT", "-j", "ACCEPT"]
+
+    def table(family: rules.Family, name: str) -> object:
+        found = real(family, name)
+        with calls.open("a") as file:
+            file.write("x")
+        if calls.stat().st_size == 1:
+            hosts.a.run(another)
+        return found
+
+    monkeypatch.setattr(tables, "_table", table)
+    tables.replace(delete=(), insert=[RULE])
+    assert calls.read_text() == "xx"
+    monkeypatch.undo()
+    assert [seen.target for seen in tables.read([RULE])] == ["NFQUEUE", "ACCEPT"]
+
+
+@pytest.mark.netns
 def test_says_what_to_do_when_the_kernel_has_no_such_table(hosts: Hosts) -> None:
     line = "no legacy none table for IPv6: load the module ip6table_none, or set manage_host = no"
     with pytest.raises(HostError, match=line):
