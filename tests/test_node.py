@@ -128,6 +128,7 @@ def failing(config: Config, connection: Connection, pcap: Path | None) -> None:
 class FakeHost:
     def __init__(self, stage: Stage, config: Config) -> None:
         assert config.control_socket.exists()
+        self.device = None
         self._stage = stage
         stage.log.append("host made")
 

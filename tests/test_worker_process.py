@@ -1,0 +1,141 @@
+"""The worker's process: what it makes of its supervisor's words, of edges that refuse, and of what to log."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import multiprocessing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alagg import worker as worker_module
+from alagg.engine.events import LatentError, LinkStateChanged
+from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
+from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
+from alagg.worker import Worker, log_event, worker_process
+from tests.engine.helpers import TWO
+from tests.memory_net import write_config
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from alagg.config import Config
+
+
+@pytest.fixture
+def edges(monkeypatch: pytest.MonkeyPatch) -> MemoryCapture:
+    """Put edges in memory in the place of the kernel's."""
+    capture = MemoryCapture()
+
+    def open_capture(queue: int, *, super_packets: bool = False) -> MemoryCapture:
+        return MemoryCapture() if super_packets else capture
+
+    monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
+    monkeypatch.setattr(worker_module, "RawInjector", lambda mark: MemoryInjector())
+    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: MemoryPort(prefix=b"P" * 14))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    return capture
+
+
+def supervise(config: Config, pcap: Path | None, *messages: object) -> Connection:
+    """Say all these things to a worker, let it run to its end, and give the connection with its answers."""
+    ours, theirs = multiprocessing.Pipe()
+    for message in messages:
+        ours.send(message)
+    worker_process(config, theirs, pcap)
+    theirs.close()
+    return ours
+
+
+def answers(connection: Connection) -> list[Any]:
+    with connection:
+        found = []
+        while connection.poll(0):
+            try:
+                found.append(connection.recv())
+            except EOFError:
+                break
+        return found
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return write_config(tmp_path / "node.cfg", {"peer": (TWO, ("eth0",))})
+
+
+UP = HostFacts({"eth0": InterfaceFacts(3, 1500, "")}, ())
+
+
+def test_process_serves_its_supervisor_until_told_to_stop(
+    config: Config, edges: MemoryCapture, tmp_path: Path
+) -> None:
+    both = write_config(tmp_path / "both.cfg", {"peer": (TWO, ("eth0", "eth1"))})
+    ready, first, second = answers(
+        supervise(config, None, SnapshotRequest(), UP, Reconfigure(both), SnapshotRequest(), Stop())
+    )
+    assert ready == Ready()
+    assert [(link["name"], link["reason"]) for link in first["links"]] == [("eth0", "not opened yet")]
+    reasons = [(link["name"], link["reason"]) for link in second["links"]]
+    assert reasons == [("eth0", ""), ("eth1", "the interface does not exist")]
+    assert edges.fileno() == -1
+
+
+def test_process_ends_when_its_supervisor_is_gone(config: Config, edges: MemoryCapture) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    ours.send(UP)
+    worker = Worker(config, 1, [edges], MemoryInjector(), lambda *_: MemoryPort())
+    worker_module._Supervised(worker, theirs)
+    worker.step(0)
+    assert worker.running
+    ours.close()
+    worker.run()  # it would not return otherwise
+    theirs.close()
+
+
+def test_process_that_cannot_capture_says_why(
+    config: Config, edges: MemoryCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(queue: int) -> MemoryCapture:
+        raise OSError("Failed to create queue")
+
+    monkeypatch.setattr(worker_module, "NfqueueCapture", refuse)
+    (answer,) = answers(supervise(config, None))
+    assert isinstance(answer, Failed)
+    assert answer.reason.startswith("cannot capture from NFQUEUE 1")
+    assert "Failed to create queue" in answer.reason
+    edges.close()
+
+
+def test_process_writes_frames_to_a_capture_file(config: Config, edges: MemoryCapture, tmp_path: Path) -> None:
+    answers(supervise(config, tmp_path / "all.pcap", UP, Stop()))
+    probe = b"\x12\x00"
+    assert b"P" * 14 + probe in (tmp_path / "all.pcap").read_bytes()
+
+
+def test_port_that_cannot_be_opened_is_no_reason_to_end(
+    config: Config, edges: MemoryCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> MemoryPort:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(worker_module, "EthernetPort", refuse)
+    _, state = answers(supervise(config, None, UP, SnapshotRequest(), Stop()))
+    assert state["links"][0]["reason"] == "Operation not permitted"
+
+
+@pytest.mark.parametrize(("event", "level"), [
+    (LinkStateChanged("office", "fibre", "up", ""), logging.INFO),
+    (LinkStateChanged("office", "fibre", "silent", "the peer does not answer"), logging.WARNING),
+    (LatentError("office", 100, 3), logging.WARNING),
+])
+def test_events_become_one_line_with_their_values(
+    event: LinkStateChanged | LatentError, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        log_event(event)
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (level, str(event))
+    assert record.__dict__["peer"] == "office"
+    assert "\n" not in record.getMessage()
