@@ -7,6 +7,8 @@ import pytest
 from tests.sim import residual_loss, snapshot
 from tests.sim.residual_loss import CASES, Result, measure, show, wilson
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def results() -> list[Result]:
