@@ -96,6 +96,11 @@ def test_pieces_that_contradict_each_other_are_counted_and_harm_nothing() -> Non
     assert rejoiner.join(1, 1, 1, 1, b"last", 0.0) == b"firstlast"
 
 
+def test_largest_ip_packet_is_rejoined() -> None:
+    packet = random_bytes(MAX_PACKET)
+    assert join(Rejoiner(), 0, split(packet, 1300), list(range(51))) == [packet]
+
+
 def test_no_packet_grows_beyond_the_largest_ip_packet() -> None:
     rejoiner = Rejoiner()
     size = MAX_PACKET // 2
