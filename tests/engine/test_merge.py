@@ -21,6 +21,7 @@ from tests.engine.packets import (
     PSH,
     RST,
     SYN,
+    TCP,
     TIMESTAMPS,
     UDP,
     URG,
@@ -34,7 +35,7 @@ from tests.engine.packets import (
 
 BOTH = pytest.mark.parametrize("base", [Packet(), v6()], ids=["IPv4", "IPv6"])
 STEP = 100
-GSO_TYPES = {(4, 6): 1, (6, 6): 4, (4, UDP): 5, (6, UDP): 5}
+GSO_TYPES = {(4, TCP): 1, (6, TCP): 4, (4, UDP): 5, (6, UDP): 5}
 
 
 def merge(*items: Packet, udp: bool = True) -> list[Item]:
@@ -82,16 +83,16 @@ def test_merging_undoes_cutting(packet: Packet, step: int) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("protocol", [6, UDP])
+@pytest.mark.parametrize("protocol", [TCP, UDP])
 def test_super_packet_is_described_as_the_kernel_wants_it(base: Packet, protocol: int) -> None:
-    base = replace(base, protocol=protocol, options=TIMESTAMPS if protocol == 6 else b"")
+    base = replace(base, protocol=protocol, options=TIMESTAMPS if protocol == TCP else b"")
     made = stream(base, 5)
     (item,) = merge(*made)
     vnet, head, parts, offset = item
     at = 20 if base.version == 4 else 40
-    start = at + (32 if protocol == 6 else 8)
+    start = at + (32 if protocol == TCP else 8)
     kind = GSO_TYPES[base.version, protocol]
-    assert struct.unpack("=BBHHHH", vnet) == (1, kind, start, STEP, at, 16 if protocol == 6 else 6)
+    assert struct.unpack("=BBHHHH", vnet) == (1, kind, start, STEP, at, 16 if protocol == TCP else 6)
     assert (parts, offset, len(head)) == ([packet.pack() for packet in made], start, start)
     super_packet = replace(made[0], payload=b"".join(packet.payload for packet in made))
     assert complete(whole(item)) == super_packet.pack()
@@ -174,7 +175,7 @@ def test_ipv6_flow_label() -> None:
     assert counts(merge(*stream(v6(), 3, flow_label=1))) == [2, 1]
 
 
-@pytest.mark.parametrize("protocol", [6, UDP])
+@pytest.mark.parametrize("protocol", [TCP, UDP])
 def test_identification_counts_up(protocol: int) -> None:
     for fragment in (0, 0x4000):
         made = stream(Packet(identification=0xFFFE, fragment=fragment, protocol=protocol), 4)
@@ -194,7 +195,7 @@ def test_df_must_agree() -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("protocol", [6, UDP])
+@pytest.mark.parametrize("protocol", [TCP, UDP])
 @pytest.mark.parametrize("damaged", [0, 1, 2])
 def test_damaged_packet_is_passed_on_as_it_came(base: Packet, protocol: int, damaged: int) -> None:
     made = [packet.pack() for packet in stream(replace(base, protocol=protocol), 3)]
@@ -291,7 +292,7 @@ def batches(draw: st.DrawFn) -> list[Packet]:
         replace(base, sport=port, protocol=protocol)
         for port in range(2)
         for base in (Packet(), v6())
-        for protocol in (6, UDP)
+        for protocol in (TCP, UDP)
     ]
     batch: list[Packet] = []
     for which in draw(st.lists(st.integers(0, len(flows) - 1), max_size=60)):
