@@ -25,7 +25,10 @@ def run(args: argparse.Namespace) -> int:
         rules.install(settings, None)
     elif args.action == "remove":
         rules.remove(settings)
-    missing = set(rules.missing(settings))
+    missing = rules.missing(settings)
+    slower = rules.only_slower(settings, missing)
     for rule in rules.wanted_rules(settings):
         print(f"{'missing  ' if rule in missing else 'installed'}  {rule}")
+    if slower:
+        print(f"{len(slower)} of the missing rules only make TCP faster; its packets flow by the general rule, too")
     return 0

@@ -229,8 +229,13 @@ def _rules(config: Config) -> Iterator[Finding]:
     elif not config.manage_host and tables.nftables_queues():
         yield Finding("warn", "rules: nftables hands packets to a queue, which is not examined further", "")
     else:
+        slower = rules.only_slower(config, lacking)
+        mend = "restart the node" if running else "alagg rules install"
         for rule in lacking:
-            yield Finding("fail", f"rules: lacking: {rule}", "restart the node" if running else "alagg rules install")
+            if rule in slower:
+                yield Finding("warn", f"rules: TCP flows, but slower, without: {rule}", f"{mend}, or set gso = no")
+            else:
+                yield Finding("fail", f"rules: lacking: {rule}", mend)
 
 
 def _settings(config: Config) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from alagg.system import tables
@@ -122,14 +122,25 @@ def missing(config: Config) -> list[Rule]:
     """Give the wanted rules that no rule in the kernel's legacy tables stands for.
 
     The user's own rules count: one does the same that catches at least the wanted destination in the same chain
-    for the same queue and leaves the node's mark alone, whatever else it says in its comment.
+    for the same queue and leaves the node's mark alone, whatever else it says in its comment. A rule for TCP behind
+    the general one, which no packet reaches, does not count.
 
     Raises:
         HostError: the tables cannot be read.
     """
     wanted = wanted_rules(config)
     found = tables.read(wanted)
-    return [rule for rule in wanted if not any(_does(seen, rule) for seen in found)]
+    places: dict[Rule | None, int] = {rule: _place(rule, found) for rule in wanted}
+    return [rule for rule in wanted if places[rule] >= places.get(_general(rule, config), len(found))]
+
+
+def only_slower(config: Config, lacking: Sequence[Rule]) -> list[Rule]:
+    """Give those of the lacking rules without which packets are caught all the same, only one by one.
+
+    These are TCP's, where the general rule for the same destination and chain is there.
+    """
+    there = set(wanted_rules(config)).difference(lacking)
+    return [rule for rule in lacking if _general(rule, config) in there]
 
 
 def undo(facts: Sequence[Facts]) -> list[str]:
@@ -137,6 +148,16 @@ def undo(facts: Sequence[Facts]) -> list[str]:
     rules = [Rule(**cast("dict[str, object]", one)) for one in facts]  # type: ignore[arg-type]
     tables.replace(delete=rules, insert=())
     return [f"removed rule: {rule}" for rule in rules]
+
+
+def _general(rule: Rule, config: Config) -> Rule | None:
+    """Give the rule that catches what a rule for TCP would leave; None for a rule that is not for TCP."""
+    return replace(rule, protocol="", queue=config.queue) if rule.protocol and rule.queue >= 0 else None
+
+
+def _place(rule: Rule, found: Sequence[tables.Seen]) -> int:
+    """Give the place of the first rule in the kernel that does what the wanted one is for; their number if none."""
+    return next((place for place, seen in enumerate(found) if _does(seen, rule)), len(found))
 
 
 def _does(seen: tables.Seen, rule: Rule) -> bool:

@@ -35,21 +35,56 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[Rule]:
     return there
 
 
-def test_rules(kernel: list[Rule], capsys: pytest.CaptureFixture[str], config_file: Path) -> None:
-    def states(action: str) -> list[str]:
-        assert cli.main(["rules", action, "--config", str(config_file)]) == 0
-        return [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+def run(capsys: pytest.CaptureFixture[str], action: str, config_file: Path) -> list[str]:
+    assert cli.main(["rules", action, "--config", str(config_file)]) == 0
+    return capsys.readouterr().out.splitlines()
 
-    assert states("show") == ["missing", "missing"]
-    assert states("install") == ["installed", "installed"]
-    assert states("show") == ["installed", "installed"]
-    assert states("remove") == ["missing", "missing"]
+
+def without_gso(config_file: Path) -> None:
+    config_file.write_text(config_file.read_text().replace("[alagg]\n", "[alagg]\ngso = no\n"))
+
+
+@pytest.mark.parametrize(("gso", "count"), [("yes", 4), ("no", 2)])
+def test_rules(
+    kernel: list[Rule], capsys: pytest.CaptureFixture[str], config_file: Path, gso: str, count: int
+) -> None:
+    if gso == "no":
+        without_gso(config_file)
+
+    def states(action: str) -> list[str]:
+        return [line.split()[0] for line in run(capsys, action, config_file)]
+
+    assert states("show") == ["missing"] * count
+    assert states("install") == ["installed"] * count
+    assert states("show") == ["installed"] * count
+    assert states("remove") == ["missing"] * count
 
 
 def test_rules_read_as_commands(
     kernel: list[Rule], capsys: pytest.CaptureFixture[str], config_file: Path
 ) -> None:
-    cli.main(["rules", "show", "--config", str(config_file)])
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("missing    iptables -I OUTPUT -d 10.99.0.2/32 ")
-    assert second.startswith("missing    ip6tables -I OUTPUT -d fd99::2/128 ")
+    tcp4, all4, tcp6, all6 = run(capsys, "show", config_file)
+    for line, rule in ((tcp4, "iptables -I OUTPUT -d 10.99.0.2/32 "), (tcp6, "ip6tables -I OUTPUT -d fd99::2/128 ")):
+        assert line.startswith(f"missing    {rule}")
+        assert " -p tcp " in line
+        assert "--queue-num 1025 " in line
+    for line in (all4, all6):
+        assert " -p " not in line
+        assert "--queue-num 1 " in line
+
+
+def test_without_gso_there_is_no_rule_for_tcp(
+    kernel: list[Rule], capsys: pytest.CaptureFixture[str], config_file: Path
+) -> None:
+    without_gso(config_file)
+    assert not [line for line in run(capsys, "show", config_file) if "-p tcp" in line]
+
+
+def test_says_that_traffic_flows_where_only_the_rules_for_tcp_are_missing(
+    kernel: list[Rule], capsys: pytest.CaptureFixture[str], config_file: Path
+) -> None:
+    run(capsys, "install", config_file)
+    kernel[:] = [rule for rule in kernel if rule.protocol != "tcp"]
+    *lines, remark = run(capsys, "show", config_file)
+    assert [line.split()[0] for line in lines] == ["missing", "installed"] * 2
+    assert remark == "2 of the missing rules only make TCP faster; its packets flow by the general rule, too"

@@ -25,11 +25,16 @@ def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=check)
 
 
+@pytest.fixture(params=["yes", "no"])
+def gso(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def config_file(tmp_path: Path) -> Path:
+def config_file(tmp_path: Path, gso: str) -> Path:
     path = tmp_path / "alagg.cfg"
     path.write_text(
-        "[alagg]\nmanage_host = no\nqueue = 7\nmark = 0x77\nchains = OUTPUT, FORWARD\n"
+        f"[alagg]\nmanage_host = no\nqueue = 7\ngso = {gso}\nmark = 0x77\nchains = OUTPUT, FORWARD\n"
         "control_socket = /run/two.sock\n"
         f"[peer office]\ndestinations = {', '.join(DESTINATIONS)}\n"
         "[link fibre]\ninterface = eth0\nmac = 52:54:00:12:34:56\n"
@@ -57,18 +62,41 @@ def saved(namespace: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.netns
-def test_same_rules_as_alagg(namespace: tuple[str, ...], config_file: Path) -> None:
-    shown = run(*namespace, SCRIPT, "show", *OPTIONS, *DESTINATIONS).stdout.replace("-legacy", "")
-    wanted = [["missing", *shlex.split(str(rule))] for rule in wanted_rules(config.load(config_file))]
-    assert [shlex.split(line) for line in shown.splitlines()] == wanted
+def test_same_rules_as_alagg(namespace: tuple[str, ...], config_file: Path, gso: str) -> None:
+    run(*namespace, SCRIPT, "install", *OPTIONS, "--gso", gso, *DESTINATIONS)
+    by_script = saved(namespace)
+    run(*namespace, SCRIPT, "remove", *OPTIONS, "--gso", gso, *DESTINATIONS)
+    run(*namespace, sys.executable, "-m", "alagg", "rules", "install", "--config", config_file)
+    by_alagg = saved(namespace)
+    # Which destination comes first does not matter; that TCP's own rule stands before the general one does.
+    assert sorted(by_script) == sorted(by_alagg)
+    assert len(by_script) == (8 if gso == "yes" else 4)
+    for rules in (by_script, by_alagg):
+        assert tcp_comes_first(rules) == (gso == "yes")
+
+
+def tcp_comes_first(rules: list[str]) -> bool:
+    """Tell whether every general rule stands behind TCP's for the same chain and destination."""
+    seen: set[str] = set()
+    for rule in rules:
+        place = rule.partition(" -m mark")[0]
+        if " -p tcp" in place:
+            seen.add(place.replace(" -p tcp", ""))
+        elif place not in seen:
+            return False
+    return True
 
 
 @pytest.mark.netns
-def test_alagg_finds_them(namespace: tuple[str, ...], config_file: Path) -> None:
-    run(*namespace, SCRIPT, "install", *OPTIONS, *DESTINATIONS)
-    command = (sys.executable, "-m", "alagg", "rules", "show", "--config", config_file)
-    lines = run(*namespace, *command).stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["installed"] * 4
+def test_shows_them_as_alagg_does(namespace: tuple[str, ...], config_file: Path, gso: str) -> None:
+    show = (SCRIPT, "show", *OPTIONS, "--gso", gso, *DESTINATIONS)
+    shown = run(*namespace, *show).stdout.replace("-legacy", "")
+    wanted = [["missing", *shlex.split(str(rule))] for rule in wanted_rules(config.load(config_file))]
+    assert sorted(shlex.split(line) for line in shown.splitlines()) == sorted(wanted)
+    run(*namespace, SCRIPT, "install", *OPTIONS, "--gso", gso, *DESTINATIONS)
+    for command in (show, (sys.executable, "-m", "alagg", "rules", "show", "--config", config_file)):
+        lines = run(*namespace, *command).stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["installed"] * len(wanted)
 
 
 @pytest.mark.netns
@@ -77,7 +105,7 @@ def test_twice_is_once_and_removed_is_removed(namespace: tuple[str, ...]) -> Non
     before = saved(namespace)
     run(*namespace, SCRIPT, "install", "10.99.0.2", "fd99::2")
     once = saved(namespace)
-    assert len(once) == len(before) + 2
+    assert len(once) == len(before) + 4
     run(*namespace, SCRIPT, "install", "10.99.0.2", "fd99::2")
     assert saved(namespace) == once
     run(*namespace, SCRIPT, "remove", "--socket", "/run/other.sock", "10.99.0.2", "fd99::2")
@@ -87,10 +115,21 @@ def test_twice_is_once_and_removed_is_removed(namespace: tuple[str, ...]) -> Non
     assert saved(namespace) == before
 
 
+@pytest.mark.netns
+def test_rule_for_tcp_that_comes_later_stands_before_the_general_one(namespace: tuple[str, ...]) -> None:
+    run(*namespace, SCRIPT, "install", "--gso", "no", "10.99.0.2")
+    (general,) = saved(namespace)
+    run(*namespace, SCRIPT, "install", "10.99.0.2")
+    first, second = saved(namespace)
+    assert " -p tcp " in first
+    assert "--queue-num 1025 " in first
+    assert second == general
+
+
 @pytest.mark.parametrize(
     "arguments",
     [(), ("bogus", "::1"), ("show",), ("show", "--queue"), ("show", "--queue", "x", "::1"), ("show", "--no", "::1"),
-     ("show", "--chain", "INPUT", "::1")],
+     ("show", "--chain", "INPUT", "::1"), ("show", "--gso", "maybe", "::1")],
 )  # fmt: skip
 def test_wrong_command_line(arguments: tuple[str, ...]) -> None:
     ended = run(SCRIPT, *arguments, check=False)

@@ -127,6 +127,16 @@ def test_looks_for_the_rules_that_others_must_set_up(hosts: Hosts, make_config: 
     assert [finding.level for finding in troubles(config)] == ["warn"]
 
 
+def test_rule_for_tcp_is_no_condition(hosts: Hosts, make_config: MakeConfig) -> None:
+    plain, config = make_config(manage_host="no", gso="no"), make_config(manage_host="no")
+    rules.install(plain, None)
+    assert troubles(plain) == []
+    found = troubles(config)
+    assert [finding.level for finding in found] == ["warn", "warn"]
+    assert found[0].what.startswith("rules: TCP flows, but slower, without: iptables -I OUTPUT -d 10.99.0.2/32 ")
+    assert found[0].mend == "alagg rules install, or set gso = no"
+
+
 def test_knows_the_running_node_from_a_stranger(hosts: Hosts, make_config: MakeConfig) -> None:
     config = make_config()
     queue = NetfilterQueue()

@@ -49,6 +49,15 @@ def test_wants_one_rule_for_each_destination_and_chain(make_config: MakeConfig) 
     ]
 
 
+def test_wants_a_queue_of_its_own_for_tcp_in_super_packets(make_config: MakeConfig) -> None:
+    def wanted(gso: str) -> list[tuple[int, str, int]]:
+        config = make_config(queue=5, gso=gso)
+        return [(rule.family, rule.protocol, rule.queue) for rule in rules.wanted_rules(config)]
+
+    assert wanted("yes") == [(4, "tcp", 1029), (4, "", 5), (6, "tcp", 1029), (6, "", 5)]
+    assert wanted("no") == [(4, "", 5), (6, "", 5)]
+
+
 def test_wants_the_clamp_on_a_gateway_that_the_node_manages(make_config: MakeConfig) -> None:
     def tables(**options: str) -> list[tuple[str, str, int]]:
         wanted = rules.wanted_rules(make_config(**options))
@@ -110,6 +119,23 @@ def test_missing_looks_at_what_rules_do_not_at_whose_they_are(hosts: Hosts, make
     assert lacking() == []
     other = make_config(mark="0x1")
     assert rules.missing(other) == rules.wanted_rules(other)
+
+
+@pytest.mark.netns
+def test_rule_for_tcp_counts_only_before_the_general_one(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config(peer="destinations = 10.99.0.2")
+    tcp, general = rules.wanted_rules(config)
+    rule = "iptables-legacy -{} OUTPUT -d 10.99.0.2 -m mark ! --mark 0xa1a6 {} -j NFQUEUE --queue-num {}".format
+    assert rules.only_slower(config, rules.missing(config)) == []
+    run(hosts, rule("A", "", 1))
+    assert rules.missing(config) == rules.only_slower(config, [tcp]) == [tcp]
+    run(hosts, rule("A", "-p tcp", 1025))
+    assert rules.missing(config) == [tcp]
+    run(hosts, rule("I", "-p tcp", 1025))
+    assert rules.missing(config) == []
+    run(hosts, rule("D", "", 1))
+    assert rules.missing(config) == [general]
+    assert rules.only_slower(config, [general]) == []
 
 
 @pytest.mark.netns
