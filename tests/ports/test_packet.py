@@ -1,0 +1,95 @@
+"""The plain twins of the compiled Ethernet edge: batches on a socket, full, empty, and broken."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from alagg.ports.base import BATCH
+from alagg.ports.packet import Receiver, Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PREFIX = b"ethernet header"
+
+
+class Refusing:
+    """A socket that takes or gives some frames, then fails."""
+
+    def __init__(self, good: int, number: int) -> None:
+        self.good = good
+        self.error = OSError(number, "as told")
+
+    def sendmsg(self, buffers: Sequence[bytes]) -> int:
+        return len(self.recv(sum(map(len, buffers))))
+
+    def recv(self, size: int) -> bytes:
+        if not self.good:
+            raise self.error
+        self.good -= 1
+        return bytes(size)
+
+
+def refusing(good: int, number: int) -> socket.socket:
+    return cast("socket.socket", Refusing(good, number))
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with left, right:
+        left.setblocking(False)
+        right.setblocking(False)
+        yield left, right
+
+
+def test_frames_cross_whole_and_in_order(pair: tuple[socket.socket, socket.socket]) -> None:
+    headers, payloads = [b"h%d" % n for n in range(5)], [b"p%d" % n for n in range(5)]
+    assert Sender(pair[0], PREFIX).send(headers, payloads) == 5
+    receiver = Receiver(pair[1], 100)
+    assert receiver.receive() == [PREFIX + b"h%dp%d" % (n, n) for n in range(5)]
+    assert receiver.receive() == []
+
+
+def test_frames_are_cut_to_the_size_that_was_asked_for(pair: tuple[socket.socket, socket.socket]) -> None:
+    Sender(pair[0], b"").send([b"head"], [b"payload"])
+    assert Receiver(pair[1], 6).receive() == [b"headpa"]
+
+
+def test_receives_a_batch_at_most() -> None:
+    receiver = Receiver(refusing(BATCH + 1, errno.EAGAIN), 1)
+    assert len(receiver.receive()) == BATCH
+
+
+def test_full_socket_takes_the_first_ones(pair: tuple[socket.socket, socket.socket]) -> None:
+    sender = Sender(pair[0], PREFIX)
+    many = [b"%04d" % number for number in range(100_000)]
+    taken = sender.send(many, many)
+    assert 0 < taken < len(many)
+    assert sender.send(many, many) == 0
+    assert Receiver(pair[1], 100).receive()[0] == PREFIX + b"00000000"
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOBUFS])
+@pytest.mark.parametrize("good", [0, 2])
+def test_full_link_is_no_error(number: int, good: int) -> None:
+    assert Sender(refusing(good, number), PREFIX).send([b""] * 5, [b""] * 5) == good
+
+
+def test_failure_behind_frames_that_were_taken_comes_with_the_next_call() -> None:
+    sock = refusing(2, errno.ENETDOWN)
+    sender = Sender(sock, PREFIX)
+    assert sender.send([b""] * 5, [b""] * 5) == 2
+    with pytest.raises(OSError, match="as told"):
+        sender.send([b""], [b""])
+
+
+def test_failure_behind_frames_that_came_comes_with_the_next_call() -> None:
+    receiver = Receiver(refusing(2, errno.ENETDOWN), 1)
+    assert len(receiver.receive()) == 2
+    with pytest.raises(OSError, match="as told"):
+        receiver.receive()
