@@ -27,6 +27,8 @@ class HostFacts:
     """The links' interfaces by name; one that is missing does not exist now."""
     local: tuple[Network, ...]
     """Networks that received packets may go to."""
+    device: str = ""
+    """The node's own device, through which packets are injected; empty when there is none."""
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,8 @@ class Node:
         self._host = Host(self.config, journal)
         self._stack.callback(self._host.tear_down)
         self._host.set_up()
+        if self._host.device is None:
+            log.info("manage_host = no: there is no device; injecting through raw sockets, which is slower")
         self._watcher.events()
         self._follow_host()
 
@@ -186,7 +188,9 @@ class Node:
         """Tell the worker what the host looks like now; then adapt what we set up there."""
         names = {link.interface for link in self.config.links}
         interfaces = [interface for interface in self._watcher.interfaces if interface.name in names]
-        self._tell(HostFacts({interface.name: _facts(interface) for interface in interfaces}, self._local()))
+        facts = {interface.name: _facts(interface) for interface in interfaces}
+        device = self._host.device.name if self._host.device else ""
+        self._tell(HostFacts(facts, self._local(), device))
         try:
             self._host.update(interfaces)
         except HostError as error:

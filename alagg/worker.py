@@ -25,6 +25,7 @@ from alagg.ports.nfqueue import NfqueueCapture
 from alagg.ports.pcap import Pcap, PcapFile
 from alagg.ports.rawip import RawInjector
 from alagg.ports.trace import Trace
+from alagg.ports.tun import TunInjector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,9 +128,28 @@ class Worker:
         now = self.clock()
         if facts.local != self._facts.local:
             self.endpoint.set_local(facts.local)
+        if facts.device and not self._facts.device:
+            self._use_device(facts.device)
         self._facts = facts
         for slot in self.slots.values():
             self._apply_facts(slot, now)
+
+    def _use_device(self, name: str) -> None:
+        """Inject through the node's device from now on, if it can be had."""
+        try:
+            injector = TunInjector(name, self.injector)
+        except OSError as error:
+            reason = error.strerror or error
+            log.warning("injecting through raw sockets, which is slower: device %s: %s", name, reason)
+            return
+        self.injector = injector
+        self.watch(injector.fileno(), lambda _now: self._discard(injector))
+
+    def _discard(self, injector: TunInjector) -> None:
+        try:
+            injector.discard()
+        except OSError:  # the device is gone; without this its descriptor would be ready for ever
+            self.unwatch(injector.fileno())
 
     def reconfigure(self, config: Config) -> None:
         """Take a new configuration; what stays the same keeps running."""

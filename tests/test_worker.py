@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alagg import worker as worker_module
 from alagg.config import load
+from alagg.ports.memory import MemoryInjector
 from alagg.worker import RETRY
 from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, numbered, numbers
 from tests.memory_net import Clock, Node, Wire, run, settle, write_config
@@ -359,3 +363,79 @@ def test_loop_waits_until_something_is_due(net: Net) -> None:
     real.close()
     assert sum(waits) > 0.5
     assert max(waits) <= RETRY
+
+
+# --- the node's own device --------------------------------------------------------------------------------------
+
+
+class DeviceInjector(MemoryInjector):
+    """A device that can be had, until `gone`."""
+
+    def __init__(self, name: str, otherwise: MemoryInjector) -> None:
+        super().__init__()
+        if name == "missing":
+            raise OSError(errno.ENODEV, "No such device")
+        self.name = name
+        self.gone = False
+        self.discarded = 0
+        self._reader, self.writer = socket.socketpair()
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def discard(self) -> None:
+        if self.gone:
+            raise OSError(errno.EBADFD, "File descriptor in bad state")
+        self.discarded += len(self._reader.recv(64))
+
+    def close(self) -> None:
+        super().close()
+        self._reader.close()
+        self.writer.close()
+
+
+@pytest.fixture
+def device_net(net: Net, monkeypatch: pytest.MonkeyPatch) -> Net:
+    monkeypatch.setattr(worker_module, "TunInjector", DeviceInjector)
+    return net
+
+
+def tell_of_device(node: Node, name: str) -> None:
+    worker = node.worker
+    worker.take_facts(dataclasses.replace(worker._facts, device=name))
+
+
+def test_device_is_used_as_soon_as_it_is_there(device_net: Net) -> None:
+    net = device_net
+    assert net.exchange(numbered(range(10))) == numbered(range(10))
+    tell_of_device(net.b, "alagg0")
+    tell_of_device(net.b, "alagg0")
+    assert net.exchange(numbered(range(10, 20))) == []
+    injector = net.b.worker.injector
+    assert isinstance(injector, DeviceInjector)
+    assert injector.name == "alagg0"
+    assert injector.take() == numbered(range(10, 20))
+
+
+def test_what_waits_in_the_device_is_thrown_away_until_it_is_gone(device_net: Net) -> None:
+    worker = device_net.b.worker
+    tell_of_device(device_net.b, "alagg0")
+    injector = worker.injector
+    assert isinstance(injector, DeviceInjector)
+    injector.writer.send(b"noise")
+    worker.step(0)
+    assert injector.discarded == 5
+    injector.gone = True
+    injector.writer.send(b"for ever")
+    worker.step(0)
+    injector.gone = False
+    worker.step(0)
+    assert injector.discarded == 5
+
+
+def test_device_that_cannot_be_had_is_told_once(device_net: Net, caplog: pytest.LogCaptureFixture) -> None:
+    net = device_net
+    for _ in range(3):
+        tell_of_device(net.b, "missing")
+    assert caplog.messages == ["injecting through raw sockets, which is slower: device missing: No such device"]
+    assert net.exchange(numbered(range(10))) == numbered(range(10))

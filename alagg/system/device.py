@@ -2,7 +2,13 @@
 
 It is a TUN device that lives as long as its descriptor is open, so it vanishes with the node, and its addresses
 and routes with it: nothing of it needs a journal. Packets are caught on their way to it (`alagg.system.rules`);
-those that are not, while nobody listens to the queue, wait in its queue of 500 packets and are then dropped.
+those that are not end in the queues of the workers (`alagg.ports.tun`), which count them and throw them away. The
+queue that holds the device alive is detached: nothing waits in it unseen.
+
+Packets that the workers write to it come in by the device, and IPv4's reverse path filter looks at them. The route
+back leads by the device, unless the host has a more specific one elsewhere; so the device's own filter is loose,
+which also loosens a strict one set for all interfaces. IPv6 has no such filter. Found out by experiment, kept in
+tests/netns/test_tun.py.
 
 Found out by experiment, kept in tests/system/test_device.py: with the source addresses on the device as well,
 local sockets go on when a link's interface is switched off, deleted and made again, or loses its address; and
@@ -18,30 +24,27 @@ USB adapter, or the end of the node wait for minutes ("waiting for … to become
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import struct
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from alagg.ports import tun
 from alagg.system import HostError, netlink, sysctl
 
 if TYPE_CHECKING:
     from alagg.system.netlink import Address, Route
 
-_TUNSETIFF: Final = 0x400454CA
-_IFF_TUN: Final = 0x0001
-_IFF_NO_PI: Final = 0x1000
-_IFF_TUN_EXCL: Final = 0x8000
-"""Refuse an interface that is there already, such as a persistent one of another program."""
 _PATIENCE: Final = 2.0
 """Seconds in which a killed node's last child must have given the device up."""
 
-_QUIET: Final = {
-    "disable_ipv6": "0",
-    "addr_gen_mode": "1",  # no link-local address, so no router solicitations and no listener reports
-    "accept_ra": "0",
+_SETTINGS: Final = {
+    "ipv4": {"rp_filter": "2"},
+    "ipv6": {
+        "disable_ipv6": "0",
+        "addr_gen_mode": "1",  # no link-local address, so no router solicitations and no listener reports
+        "accept_ra": "0",
+    },
 }
 
 
@@ -71,9 +74,10 @@ class Device:
         found = netlink.interface(name)
         assert found is not None
         self.index: int = found.index
-        for setting, value in _QUIET.items():
-            # Where it cannot be set (no IPv6, /proc read-only) the device still does what it is for.
-            sysctl.write(f"net/ipv6/conf/{name}/{setting}", value)
+        for family, settings in _SETTINGS.items():
+            for setting, value in settings.items():
+                # Where it cannot be set (no IPv6, /proc read-only) the device still does what it is for.
+                sysctl.write(f"net/{family}/conf/{name}/{setting}", value)
 
     @property
     def layout(self) -> Layout:
@@ -81,7 +85,7 @@ class Device:
         return self._layout
 
     def fileno(self) -> int:
-        """Give the descriptor: packets written to it reach the host's IP stack through the device."""
+        """Give the descriptor that holds the device alive; its queue is detached."""
         return self._descriptor
 
     def apply(self, wanted: Layout) -> None:
@@ -132,24 +136,12 @@ def _union(before: Layout, wanted: Layout) -> Layout:
 
 
 def _open(name: str) -> int:
-    try:
-        descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise HostError(f"/dev/net/tun: {error.strerror}; load the module tun, or set manage_host = no") from None
-    try:
-        _attach(descriptor, name)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _attach(descriptor: int, name: str) -> None:
-    request = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            fcntl.ioctl(descriptor, _TUNSETIFF, request)
+            descriptor, _ = tun.open_queue(name, tun.EXCLUSIVE)
+        except FileNotFoundError:
+            raise HostError("/dev/net/tun is missing; load the module tun, or set manage_host = no") from None
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise HostError(f"device {name}: cannot be made: {error.strerror}") from None
@@ -157,4 +149,5 @@ def _attach(descriptor: int, name: str) -> None:
                 raise HostError(f"device {name}: exists already; choose another name with device = …") from None
             time.sleep(0.02)
         else:
-            return
+            tun.detach(descriptor)
+            return descriptor
