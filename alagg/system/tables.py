@@ -7,9 +7,13 @@ read; 20 MB of libraries do not stay in the node; and both families are worked o
 
 from __future__ import annotations
 
+import ctypes.util
 import fcntl
 import multiprocessing
 import os
+import re
+import subprocess
+import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -136,11 +140,32 @@ def _serve(results: Any, work: Callable[..., Any], family: Family, arguments: tu
 
 
 def _library() -> Any:
+    if "iptc" not in sys.modules:
+        _spare_compilers()
     try:
         import iptc  # noqa: PLC0415 - only in the child
     except Exception as error:  # noqa: BLE001 - it raises several kinds, plain Exception among them
         raise HostError(f"python-iptables does not find its libraries; install iptables ({error})") from None
     return iptc
+
+
+def _spare_compilers() -> None:
+    """Let ctypes find libraries in the linker's cache only, and make iptc do without the old distutils.
+
+    iptc looks for its libraries under a dozen names. For each that is not in the cache ctypes runs a C compiler and
+    a linker, whichever are first in PATH, with our rights; all in all, that takes a third of a second.
+    """
+    try:
+        cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return
+
+    def find_library(name: str) -> str | None:
+        found = re.search(rf"\s(lib{re.escape(name)}\.so\S*)", cache)
+        return found and found[1]
+
+    ctypes.util.find_library = find_library
+    sys.modules["distutils"] = None  # type: ignore[assignment]
 
 
 def _table(family: Family, name: str) -> Any:
@@ -168,6 +193,7 @@ def _unavailable(family: Family, name: str, error: str) -> str:
 
 
 def _replace(family: Family, delete: Sequence[Rule], insert: Sequence[Rule]) -> None:
+    _library()  # it takes time to load, in which nobody has to wait for the lock
     with _locked():
         for name in sorted({rule.table for rule in (*delete, *insert)}):
             _replace_in(

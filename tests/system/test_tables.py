@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import ctypes.util
 import fcntl
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from alagg.lab.namespace import environment
 from alagg.system import HostError, rules, tables
 from alagg.system.rules import Rule
 
@@ -23,6 +27,29 @@ def lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
+
+
+def test_finds_the_libraries_without_running_a_compiler(tmp_path: Path) -> None:
+    for name in ("gcc", "cc", "ld", "objdump"):
+        (tmp_path / name).write_text(f"#!/bin/sh\n: >{tmp_path}/was-run\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    code = "from alagg.system.tables import _library; print(_library().Table.FILTER)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment() | {"PATH": str(tmp_path)}, capture_output=True, text=True,
+        check=True,
+    )
+    assert ended.stdout == "filter\n"
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_without_the_linkers_cache_the_search_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    search = ctypes.util.find_library
+    monkeypatch.setattr(subprocess, "run", refuse)
+    tables._spare_compilers()
+    assert ctypes.util.find_library is search
 
 
 @pytest.mark.netns
