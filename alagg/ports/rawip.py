@@ -1,6 +1,6 @@
-"""Injector over raw IP sockets (raw(7)): packets go back into the host's IP stack with the header they came with.
+"""Injector over raw sockets (raw(7), packet(7)): packets enter the host's IP stack with the header they came with.
 
-What is injected passes OUTPUT again; the mark on it keeps the rules from catching it once more.
+IPv4 packets pass OUTPUT again, IPv6 packets come in by `lo`. The mark on each keeps rules from catching it once more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_LOOPBACK_HEADER = bytes(12) + b"\x86\xdd"  # Ethernet header of an IPv6 packet to the loopback device's address
 
 
 class RawInjector:
@@ -25,21 +28,22 @@ class RawInjector:
         self.injected = 0
         self.dropped: dict[str, int] = {}
         """Packets that the host did not take, by the name of its error."""
-        self._sockets = {
-            4: _open(socket.AF_INET, mark),
-            6: _open(socket.AF_INET6, mark),
-        }
+        self._v4 = _open(socket.AF_INET, socket.IPPROTO_RAW, mark)
+        # Not a raw IPv6 socket: the receiver's socket would remember the route of such a packet, and with it hold the
+        # interface that the route leads to. Whoever deletes that interface then waits for minutes (Linux 6.18).
+        self._v6 = _open(socket.AF_PACKET, 0, mark)
+        self._v6.bind(("lo", 0))
 
     def send(self, packets: Sequence[bytes]) -> int:
         """Inject valid IP packets without waiting; give how many the host took."""
-        v4, v6 = self._sockets[4].sendto, self._sockets[6].sendto
+        v4, v6 = self._v4.sendto, self._v6.send
         before = self.injected
         for packet in packets:
             try:
                 if packet[0] >> 4 == 4:
                     v4(packet, (socket.inet_ntoa(packet[16:20]), 0))
                 else:
-                    v6(packet, (socket.inet_ntop(socket.AF_INET6, packet[24:40]), 0))
+                    v6(_LOOPBACK_HEADER + packet)
             except OSError as error:
                 name = "full" if error.errno == errno.EAGAIN else errno.errorcode.get(error.errno or 0, "unknown")
                 self.dropped[name] = self.dropped.get(name, 0) + 1
@@ -53,12 +57,12 @@ class RawInjector:
 
     def close(self) -> None:
         """Give the descriptors back. More calls do nothing."""
-        for sock in self._sockets.values():
-            sock.close()
+        self._v4.close()
+        self._v6.close()
 
 
-def _open(family: socket.AddressFamily, mark: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_RAW)
+def _open(family: socket.AddressFamily, protocol: int, mark: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     return sock
