@@ -109,7 +109,8 @@ class Merger:
                     del self._open[flow]
                 return
             del self._open[flow]
-        if start and (p[at + 13] & _PSH_FIN == 0 or start == at + 8):
+        # A short datagram has no byte where TCP has its flags.
+        if start and (start == at + 8 or p[at + 13] & _PSH_FIN == 0):
             self._open[flow] = _Run(packet, at, start, len(self._items))
         self._items.append((ALONE, packet, [], 0))
 

@@ -269,6 +269,16 @@ def test_udp_merges_only_where_the_device_takes_it() -> None:
     assert counts(merge(*made, udp=False)) == [1] * 4
 
 
+@BOTH
+@pytest.mark.parametrize("size", range(1, 7))
+def test_udp_of_a_few_bytes_is_not_mistaken_for_tcp(base: Packet, size: int) -> None:
+    """It ends before the byte in which TCP has its flags."""
+    made = [replace(base, protocol=UDP, payload=payload(size, index)).pack() for index in range(3)]
+    assert [whole(item)[-size:] for item in Merger(udp=False).merge(made)] == [packet[-size:] for packet in made]
+    (item,) = Merger(udp=True).merge(made)
+    assert whole(item).endswith(b"".join(packet[-size:] for packet in made))
+
+
 def test_udp_without_checksum_or_payload_stays_alone() -> None:
     bare = [data[:26] + b"\x00\x00" + data[28:] for data in (p.pack() for p in stream(Packet(protocol=UDP), 3))]
     assert counts(Merger(udp=True).merge(bare)) == [1] * 3
