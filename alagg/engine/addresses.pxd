@@ -1,5 +1,7 @@
 cimport cython
 
+from alagg.engine cimport _octets as octets
+
 @cython.locals(version=long)
 cpdef bytes source_and_destination(bytes packet)
 
@@ -8,5 +10,6 @@ cdef class Admission:
     cdef object _destinations
     cdef readonly dict _cache
 
+    @cython.locals(addresses=bytes)
     cpdef str refusal(self, bytes packet)
     cdef str _judge(self, bytes addresses)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from alagg.engine import octets
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -52,9 +54,9 @@ def source_and_destination(packet: bytes) -> bytes:
         RFC 8200, section 3).
     """
     version = packet[0] >> 4 if packet else 0
-    if version == 4 and len(packet) >= 20 and int.from_bytes(packet[2:4], "big") == len(packet):
+    if version == 4 and len(packet) >= 20 and octets.load16(packet, 2) == len(packet):
         return packet[12:20]
-    if version == 6 and len(packet) >= 40 and int.from_bytes(packet[4:6], "big") + 40 == len(packet):
+    if version == 6 and len(packet) >= 40 and octets.load16(packet, 4) + 40 == len(packet):
         return packet[8:40]
     return b""
 
