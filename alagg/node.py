@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import sdnotify
 
-from alagg import __version__
+from alagg import __version__, form
 from alagg.config import ConfigError, load
 from alagg.control.socket import ControlServer
 from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
@@ -251,7 +251,7 @@ class Node:
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self.started, 3),
-            "engine": "plain",
+            "engine": form.engine(),
             **snapshot,
         }
 

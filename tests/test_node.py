@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from alagg import form
 from alagg import node as node_module
 from alagg.config import load
 from alagg.control.socket import ControlError
@@ -399,7 +400,8 @@ def test_status_tells_of_the_node_and_of_the_worker(stage: Stage) -> None:
     assert run(stage.config) == 0
     answer = stage.answer()
     assert (answer["pid"], answer["epoch"]) == (os.getpid(), 7)
-    assert {"version", "uptime_s", "engine"} <= answer.keys()
+    assert answer["engine"] == form.engine()
+    assert {"version", "uptime_s"} <= answer.keys()
 
 
 def test_unknown_request_is_refused_with_what_is_allowed(stage: Stage) -> None:
