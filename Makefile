@@ -35,7 +35,8 @@ bench: packages-lab .venv/compiled  ## measure the engine and the whole, beside 
 
 docs: packages-build .venv/compiled  ## build the API reference into docs/api
 	rm -rf docs/api
-	$(BIN)/python -W error -m pdoc --docformat google --output-directory docs/api alagg
+	@# pdoc cannot look up the types in the constructor of a NamedTuple.
+	$(BIN)/python -W error -W 'ignore:Error parsing type annotation ForwardRef' -m pdoc --docformat google --output-directory docs/api alagg
 
 config: packages-build .venv/stamp  ## write default_config.cfg anew from the tables of options
 	$(BIN)/python -m alagg.default_config > default_config.tmp

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
@@ -16,10 +16,8 @@ from alagg.lab.topology import Lab
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Subparsers = argparse._SubParsersAction[Any]  # noqa: SLF001 - argparse has no public name
-
-
-def add_arguments(subparsers: Subparsers) -> None:
+# argparse has no public name for it, and when pdoc looks it up it cannot be subscripted.
+def add_arguments(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     """Add `lab` and what it can do to the command line."""
     purpose = "hosts, links and faults on this one machine"
     lab = subparsers.add_parser("lab", help=purpose, description=f"{purpose.capitalize()}. Needs root.")
