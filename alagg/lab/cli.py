@@ -16,6 +16,7 @@ from alagg.lab.topology import Lab
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
 # argparse has no public name for it, and when pdoc looks it up it cannot be subscripted.
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     """Add `lab` and what it can do to the command line."""
