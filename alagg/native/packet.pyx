@@ -5,7 +5,7 @@ from cpython.exc cimport PyErr_SetFromErrno
 from cpython.list cimport PyList_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 
 cdef extern from "sys/uio.h" nogil:
@@ -32,7 +32,7 @@ cdef extern from "sys/socket.h" nogil:
 
 
 DEF SEND_BATCH = 256   # frames of one sendmmsg
-DEF HEAD = 64          # bytes before the payload: Ethernet header and Alagg header
+DEF PIECES = 3         # of a frame: prefix, header, payload
 DEF RECEIVE_BATCH = 64
 
 
@@ -42,22 +42,18 @@ cdef class Sender:
     cdef int _descriptor
     cdef bytes _prefix
     cdef mmsghdr _messages[SEND_BATCH]
-    cdef iovec _vectors[2 * SEND_BATCH]
-    cdef unsigned char _heads[SEND_BATCH * HEAD]
+    cdef iovec _vectors[PIECES * SEND_BATCH]
 
     def __cinit__(self, sock, bytes prefix not None):
         cdef Py_ssize_t index
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(prefix)
-        if size > HEAD // 2:
-            raise ValueError("the prefix is too long")
         self._descriptor = sock.fileno()
         self._prefix = prefix
         memset(self._messages, 0, sizeof(self._messages))
         for index in range(SEND_BATCH):
-            self._vectors[2 * index].iov_base = &self._heads[HEAD * index]
-            self._messages[index].msg_hdr.msg_iov = &self._vectors[2 * index]
-            self._messages[index].msg_hdr.msg_iovlen = 2
-            memcpy(&self._heads[HEAD * index], PyBytes_AS_STRING(prefix), size)
+            self._vectors[PIECES * index].iov_base = PyBytes_AS_STRING(prefix)
+            self._vectors[PIECES * index].iov_len = PyBytes_GET_SIZE(prefix)
+            self._messages[index].msg_hdr.msg_iov = &self._vectors[PIECES * index]
+            self._messages[index].msg_hdr.msg_iovlen = PIECES
 
     def send(self, headers, payloads):
         return self._send(list(headers), list(payloads))
@@ -85,20 +81,18 @@ cdef class Sender:
     cdef Py_ssize_t _fill(self, list headers, list payloads, Py_ssize_t start, Py_ssize_t total) except -1:
         """Point the messages at the frames from `start` on; the lists keep the bytes alive during the call."""
         cdef Py_ssize_t count = min(total - start, SEND_BATCH)
-        cdef Py_ssize_t prefix = PyBytes_GET_SIZE(self._prefix)
-        cdef Py_ssize_t index, size
-        cdef bytes header, payload
+        cdef Py_ssize_t index
         for index in range(count):
-            header = headers[start + index]
-            payload = payloads[start + index]
-            size = PyBytes_GET_SIZE(header)
-            if size > HEAD - prefix:
-                raise ValueError("a header is too long")
-            memcpy(&self._heads[HEAD * index + prefix], PyBytes_AS_STRING(header), size)
-            self._vectors[2 * index].iov_len = prefix + size
-            self._vectors[2 * index + 1].iov_base = PyBytes_AS_STRING(payload)
-            self._vectors[2 * index + 1].iov_len = PyBytes_GET_SIZE(payload)
+            self._point(PIECES * index + 1, headers[start + index])
+            self._point(PIECES * index + 2, payloads[start + index])
         return count
+
+    cdef int _point(self, Py_ssize_t place, bytes data) except -1:
+        if data is None:
+            raise TypeError("a frame is made of bytes")
+        self._vectors[place].iov_base = PyBytes_AS_STRING(data)
+        self._vectors[place].iov_len = PyBytes_GET_SIZE(data)
+        return 0
 
 
 cdef class Receiver:

@@ -60,13 +60,12 @@ cdef class Writer:
         cdef Py_ssize_t limit = min(total - start, BATCH)
         cdef Py_ssize_t used = 0
         cdef Py_ssize_t count, index, pieces, offset
-        cdef tuple item
+        cdef bytes vnet, head, packet
         cdef list packets
-        cdef bytes packet
         for count in range(limit):
-            item = items[start + count]
-            packets = item[2]
-            offset = item[3]
+            vnet, head, packets, offset = items[start + count]
+            if vnet is None or head is None or packets is None:
+                raise TypeError("an item is made of bytes and a list")
             pieces = 2 + PyList_GET_SIZE(packets)
             if used + pieces > VECTORS:
                 if count == 0:
@@ -74,22 +73,19 @@ cdef class Writer:
                 return count
             self._starts[count] = &self._vectors[used]
             self._pieces[count] = <int> pieces
-            self._point(used, item[0], 0)
-            self._point(used + 1, item[1], 0)
+            self._point(used, vnet, 0)
+            self._point(used + 1, head, 0)
             for index in range(pieces - 2):
                 packet = packets[index]
-                if offset < 0 or offset > PyBytes_GET_SIZE(packet):
+                if packet is None or offset < 0 or offset > PyBytes_GET_SIZE(packet):
                     raise ValueError("a payload begins outside of its packet")
                 self._point(used + 2 + index, packet, offset)
             used += pieces
         return limit
 
-    cdef int _point(self, Py_ssize_t place, bytes data, Py_ssize_t offset) except -1:
-        if data is None:
-            raise TypeError("an item is made of bytes")
+    cdef inline void _point(self, Py_ssize_t place, bytes data, Py_ssize_t offset) noexcept:
         self._vectors[place].iov_base = PyBytes_AS_STRING(data) + offset
         self._vectors[place].iov_len = PyBytes_GET_SIZE(data) - offset
-        return 0
 
     cdef Py_ssize_t _submit(self, Py_ssize_t count) noexcept nogil:
         """Write what `_fill` has prepared; give how many items were tried before the device was gone."""
