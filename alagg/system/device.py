@@ -8,9 +8,9 @@ queue that holds the device alive is detached: nothing waits in it unseen.
 Packets that the workers write to it come in by the device, and IPv4's reverse path filter looks at them. The route
 back leads by the device, unless the host has a more specific one elsewhere; so the device's own filter is loose,
 which also loosens a strict one set for all interfaces. IPv6 has no such filter. Found out by experiment, kept in
-tests/netns/test_tun.py.
+tests/system/test_device.py.
 
-Found out by experiment, kept in tests/system/test_device.py: with the source addresses on the device as well,
+Found out there, too: with the source addresses on the device as well,
 local sockets go on when a link's interface is switched off, deleted and made again, or loses its address; and
 what peers send to these addresses is still ours.
 

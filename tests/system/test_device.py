@@ -12,10 +12,13 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scapy.layers.inet import IP, TCP
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
+from alagg.ports.memory import MemoryInjector
+from alagg.ports.tun import TunInjector
 from alagg.system import HostError, device, netlink
 from alagg.system.device import Device, Layout
 from alagg.system.netlink import Route
@@ -165,6 +168,41 @@ def test_an_idle_connection_holds_no_interface(
         netlink.delete_link(found.index)
         assert time.monotonic() - started < 10  # one that is held stays for minutes
         idle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize("source", ["10.99.0.2", "10.50.1.1", "10.50.7.7"])
+@pytest.mark.parametrize("everywhere", "012")
+def test_reverse_path_filter_lets_every_destination_in(hosts: Hosts, everywhere: str, source: str) -> None:
+    """The route back leads by the device, to a network behind it, or by a link since the host knows better."""
+    hosts.a.run(["sh", "-c", f"echo {everywhere} | tee /proc/sys/net/ipv4/conf/*/rp_filter"])
+    hosts.a.ip("route add 10.50.7.0/24 dev eth0")
+    with closing(Device("alagg0")) as opened:
+        opened.apply(Layout(1476, (A4,), (*LAYOUT.routes[:1], Route(ip_network("10.50.0.0/16"), A4))))
+        assert receives(IP(src=source, dst=str(A4)))
+
+
+def test_reverse_path_filter_stops_what_no_route_leads_to(hosts: Hosts, made: Device) -> None:
+    assert not receives(IP(src="198.51.100.7", dst=str(A4)))
+
+
+def test_nothing_is_needed_for_ipv6(hosts: Hosts, made: Device) -> None:
+    assert receives(IPv6(src="fd99::2", dst=str(A6)))
+    assert receives(IPv6(src="2001:db8::7", dst=str(A6)))
+
+
+def receives(head: IP | IPv6) -> bool:
+    """Say whether an application receives what comes in by the device."""
+    family = socket.AF_INET if IP in head else socket.AF_INET6
+    with closing(socket.socket(family, socket.SOCK_DGRAM)) as application:
+        application.bind((head.dst, 5000))
+        application.settimeout(0.5)
+        injector = TunInjector("alagg0", MemoryInjector())
+        injector.send([bytes(head / UDP(sport=4000, dport=5000) / Raw(b"in"))])
+        injector.close()
+        try:
+            return application.recv(100) == b"in"
+        except TimeoutError:
+            return False
 
 
 def test_leaves_no_trace_when_closed_or_killed(hosts: Hosts) -> None:
