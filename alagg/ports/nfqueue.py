@@ -67,6 +67,10 @@ class NfqueueCapture:
         self.queue = queue
         self.segment_size = 1280
         """Bytes of the largest segment that a super-packet is cut into, IP header included."""
+        self.super_packets = 0
+        """Packets that were cut."""
+        self._segments_more = 0
+        """Segments that they became, beyond one each."""
         self._library = NetfilterQueue()
         self._library.bind(queue, _never_called, max_len=QUEUE_LENGTH, sock_len=RECEIVE_BUFFER)
         self._socket = socket.socket(fileno=os.dup(self._library.get_fd()))
@@ -95,7 +99,8 @@ class NfqueueCapture:
         """Give every counter, with the kernel's own: packets it dropped because we were too slow."""
         queue_dropped, user_dropped = self._kernel_drops()
         return {
-            "captured": self._reader.captured,
+            "captured": self._reader.captured + self._segments_more,
+            "super_packets": self.super_packets,
             "dropped_oversize": self._reader.dropped_oversize,
             "dropped_malformed": self._reader.dropped_malformed,
             "dropped_queue_full": queue_dropped,
@@ -113,7 +118,10 @@ class NfqueueCapture:
         segments: list[bytes] = []
         for packet, info in zip(packets, infos, strict=True):
             if info & _UNFINISHED:
-                segments += cut(packet, self.segment_size)
+                pieces = cut(packet, self.segment_size)
+                self.super_packets += len(pieces) > 1
+                self._segments_more += len(pieces) - 1
+                segments += pieces
             else:
                 segments.append(packet)
         return segments

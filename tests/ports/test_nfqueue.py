@@ -38,10 +38,10 @@ def hand_over(host: Host, queue: int = QUEUE) -> None:
 
 
 @contextmanager
-def captured(host: Host, queue: int = QUEUE) -> Iterator[NfqueueCapture]:
+def captured(host: Host, queue: int = QUEUE, *, super_packets: bool = False) -> Iterator[NfqueueCapture]:
     """Capture inside a host; `/proc` is that host's, too, as long as it lasts."""
     with inside(host):
-        opened = NfqueueCapture(queue)
+        opened = NfqueueCapture(queue, super_packets=super_packets)
         try:
             yield opened
         finally:
@@ -136,18 +136,50 @@ def test_checksums_are_complete(capture: NfqueueCapture, senders: dict[int, sock
         assert checksum(packet[:20]) == 0
 
 
+def taken_from_tcp(lab: Lab, capture: NfqueueCapture, family: int, payload: bytes) -> list[bytes]:
+    """Send on a connection whose data the queue takes; give what the queue gave."""
+    command, destination = {4: ("iptables-legacy", "10.99.0.2"), 6: ("ip6tables-legacy", "fd99::2")}[family]
+    lab.a.run([command, "-A", "OUTPUT", "-p", "tcp", "--dport", "99", "-m", "length", "--length", "200:",
+               "-j", "NFQUEUE", "--queue-num", str(capture.queue)])
+    with inside(lab.b):
+        server = socket.create_server((destination, 99), family=socket.AF_INET if family == 4 else socket.AF_INET6)
+    with server, socket.create_connection((destination, 99), timeout=5) as sender:
+        sender.send(payload)
+        assert select.select([capture], (), (), 5)[0]
+        return take(capture)
+
+
 def test_tcp_comes_in_segments_that_fit_the_wire(lab: Lab, capture: NfqueueCapture) -> None:
     """Without NFQA_CFG_F_GSO the kernel cuts what it would have left to the card."""
-    lab.a.run(["iptables-legacy", "-A", "OUTPUT", "-p", "tcp", "--dport", "99", "-m", "length", "--length", "200:",
-               "-j", "NFQUEUE", "--queue-num", str(QUEUE)])
-    with inside(lab.b):
-        server = socket.create_server(("10.99.0.2", 99))
-    with server, socket.create_connection(("10.99.0.2", 99), timeout=5) as sender:
-        sender.send(b"x" * 10_000)
-        assert select.select([capture], (), (), 5)[0]
-        packets = take(capture)
+    packets = taken_from_tcp(lab, capture, 4, bytes(10_000))
     assert len(packets) > 1
     assert max(map(len, packets)) == 1500
+    assert capture.counters()["super_packets"] == 0
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_super_packets_are_cut_to_the_size_that_was_asked_for(lab: Lab, family: int) -> None:
+    payload = bytes(number % 251 for number in range(9000))
+    with captured(lab.a, QUEUE, super_packets=True) as capture:
+        capture.segment_size = 1400
+        packets = taken_from_tcp(lab, capture, family, payload)
+        counters = capture.counters()
+    headers = {4: 20, 6: 40}[family] + 32  # TCP with timestamps
+    data = b"".join(packet[headers:] for packet in packets)
+    assert data == payload[: len(data)]
+    assert max(map(len, packets)) == 1400
+    for packet in packets:
+        assert_complete(packet, headers - 32)
+    # What came as one counts as what it became.
+    assert counters["captured"] == len(packets) > counters["super_packets"] > 0
+
+
+def assert_complete(packet: bytes, start: int) -> None:
+    """Hold the checksum of a TCP segment to the pseudo-header's definition."""
+    addresses = packet[12:20] if start == 20 else packet[8:40]
+    pseudo = addresses + struct.pack(">II", len(packet) - start, socket.IPPROTO_TCP)
+    assert checksum(pseudo + packet[start:]) == 0
+    assert start == 40 or checksum(packet[:20]) == 0
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------
