@@ -28,7 +28,7 @@ cdef class _Run:
     @cython.locals(
         p=octets_in, f=octets_in, first=bytes, at=Py_ssize_t, size=Py_ssize_t, alike=bint, sequence=uint32_t,
     )
-    cdef bint fits(self, bytes packet, Py_ssize_t start) except -1
+    cdef bint fits(self, bytes packet) except -1
 
     @cython.locals(first=bytes, f=octets_in, count=Py_ssize_t, ahead=uint32_t)
     cdef bint _counts_up(self, uint32_t identification) except -1
@@ -45,7 +45,7 @@ cdef class _Run:
 @cython.locals(whole=bint)
 cdef Py_ssize_t _transport(octets_in p, Py_ssize_t length) noexcept
 
-@cython.locals(protocol=int, usual=bint, start=Py_ssize_t)
+@cython.locals(protocol=int, start=Py_ssize_t)
 cdef Py_ssize_t _payload(octets_in p, Py_ssize_t at, Py_ssize_t length) noexcept
 
 @cython.locals(words=uint64_t)

@@ -13,7 +13,8 @@ What merges is what the kernel's own GRO merges (`tcp_gro_receive`, `udp_gro_rec
 - Equal TTL, TOS, DF and flow label; IPv4 identifications that count up by one or, with DF, all the same.
 - Equal sizes, but the last may be shorter. It ends the super-packet; so do PSH and FIN, which only the last may have.
 - IP and transport checksums are right. A damaged packet is passed on as it came: its receiver shall see the damage.
-- Never: SYN, RST, URG, CWR, no payload; fragments, IPv4 options, IPv6 extension headers; UDP without a checksum.
+  UDP without a checksum (zero) looks damaged, and is passed on as well.
+- Never: SYN, RST, URG, CWR, no payload; fragments, IPv4 options, IPv6 extension headers.
 
 Packets of one flow stay in order. Those of different flows stay, too, except that what joins a super-packet moves
 up to its first.
@@ -102,7 +103,7 @@ class Merger:
             start = 0
         run = self._open.get(flow)
         if run is not None:
-            if start and run.fits(packet, start):
+            if start and run.fits(packet):
                 if len(run.packets) == 1:
                     self._joined.append(run)
                 if run.join(packet):
@@ -129,17 +130,17 @@ class _Run:
         self._fixed_id = False
         self._last_flags = 0
 
-    def fits(self, packet: bytes, start: int) -> bool:
+    def fits(self, packet: bytes) -> bool:
         """Tell whether a packet of the flow is the next one: it can join, and nothing is lost by that."""
         p = packet
         first = self.packets[0]
         f = first
         at = self._at
-        size = len(packet) - start
-        if start != self._start or size > self._step or self._length + size > MAX_LENGTH:
+        size = len(packet) - self._start
+        if size > self._step or self._length + size > MAX_LENGTH:
             return False
         if at == 20:
-            # TOS; flags and TTL and protocol. The addresses and ports make the flow.
+            # TOS; flags, TTL and protocol. The addresses and ports make the flow.
             alike = p[1] == f[1] and octets.same(p, f, 6, 10) and self._counts_up(octets.load16(p, 4))
         else:
             alike = octets.same(p, f, 0, 4) and octets.same(p, f, 6, 8)
@@ -152,7 +153,7 @@ class _Run:
             and octets.same(p, f, at + 8, at + 13)
             and (p[at + 13] | _PSH_FIN) == (f[at + 13] | _PSH_FIN)
             and octets.same(p, f, at + 14, at + 16)
-            and octets.same(p, f, at + 18, start)
+            and octets.same(p, f, at + 18, self._start)
         )
 
     def _counts_up(self, identification: int) -> bool:
@@ -223,8 +224,7 @@ def _payload(p: bytes, at: int, length: int) -> int:
     """Give the offset of the payload of a packet that may be merged by its own header; 0 for others."""
     protocol = p[9] if at == 20 else p[6]
     if protocol == _UDP:
-        usual = octets.load16(p, at + 4) == length - at and octets.load16(p, at + 6) != 0
-        return at + 8 if usual and length > at + 8 else 0
+        return at + 8 if length > at + 8 and octets.load16(p, at + 4) == length - at else 0
     if length <= at + 20 or p[at + 13] & _DECIDING != _ACK:
         return 0
     start = at + (p[at + 12] >> 4) * 4

@@ -87,7 +87,7 @@ def _locate(p: bytes, length: int) -> tuple[int, int, int]:
     if length >= 40 and p[0] >> 4 == 6 and octets.load16(p, 4) == length - 40:
         return _locate_behind_extensions(p, length)
     at = (p[0] & 0x0F) * 4 if length >= 20 and p[0] >> 4 == 4 else 0
-    if at < 20 or at > length or octets.load16(p, 2) != length or octets.load16(p, 6) & 0x3FFF:
+    if at < 20 or octets.load16(p, 2) != length or octets.load16(p, 6) & 0x3FFF:
         return 0, 0, 0
     return p[9], at, 16
 

@@ -179,6 +179,31 @@ def segmented(packet: Packet, step: int) -> list[Packet]:
     return parts
 
 
+def with_length(data: bytes, length: int) -> bytes:
+    """Give a packet whose IP header, its checksum included, says another length."""
+    if data[0] >> 4 == 6:
+        return data[:4] + (length - 40).to_bytes(2, "big") + data[6:]
+    size = (data[0] & 15) * 4
+    head = data[:2] + length.to_bytes(2, "big") + data[4:10] + bytes(2) + data[12:size]
+    return head[:10] + checksum(head).to_bytes(2, "big") + head[12:] + data[size:]
+
+
+def shortened(packet: Packet) -> list[bytes]:
+    """Give every beginning of a packet that has a whole IP header, which says its length."""
+    data = packet.pack()
+    first = 20 + len(packet.ip_options) if packet.version == 4 else 40
+    return [with_length(data[:size], size) for size in range(first, len(data))]
+
+
+def aimed(packet: Packet, value: int) -> Packet:
+    """Give the packet with the transport checksum `value`, by way of the payload's first two bytes."""
+    bare = replace(packet, payload=bytes(2) + packet.payload[2:])
+    field = 6 if packet.protocol == UDP else 16
+    at = len(bare.pack()) - len(bare.payload) - (8 if packet.protocol == UDP else 20 + len(packet.options))
+    now = int.from_bytes(bare.pack()[at + field : at + field + 2], "big")
+    return replace(bare, payload=((now - value) % 65535).to_bytes(2, "big") + packet.payload[2:])
+
+
 def routing_header(kind: int, left: int, addresses: bytes) -> tuple[int, bytes]:
     """Give a routing header (RFC 8200, section 4.4): 6 bytes of its own and addresses."""
     return 43, bytes([kind, left]) + bytes(4) + addresses

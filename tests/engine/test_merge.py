@@ -17,6 +17,7 @@ from tests.engine.packets import (
     AE,
     CWR,
     ECE,
+    EXTENSIONS,
     FIN,
     PSH,
     RST,
@@ -26,11 +27,14 @@ from tests.engine.packets import (
     UDP,
     URG,
     Packet,
+    checksum,
     packets,
     parse,
     payload,
     segmented,
+    shortened,
     v6,
+    with_length,
 )
 
 BOTH = pytest.mark.parametrize("base", [Packet(), v6()], ids=["IPv4", "IPv6"])
@@ -138,7 +142,9 @@ DIFFERENT: dict[str, dict[str, Any]] = {
     "sequence again": {"sequence": 1 + STEP},
     "acknowledgement": {"acknowledgement": 3},
     "window": {"window": 501},
-    "options": {"options": TIMESTAMPS},
+    "options": {"options": TIMESTAMPS[:-1] + b"\x03"},
+    "more options": {"options": TIMESTAMPS * 2},
+    "no options": {"options": b""},
     "urgent pointer": {"urgent": 1},
     "SYN": {"flags": SYN | ACK},
     "RST": {"flags": RST | ACK},
@@ -154,6 +160,7 @@ DIFFERENT: dict[str, dict[str, Any]] = {
 @BOTH
 @pytest.mark.parametrize("difference", DIFFERENT)
 def test_what_is_different_stays_apart(base: Packet, difference: str) -> None:
+    base = replace(base, options=TIMESTAMPS)
     items = merge(*stream(base, 3, **DIFFERENT[difference]))
     assert counts(items) == [2, 1]
     assert items[1] == (ALONE, stream(base, 3, **DIFFERENT[difference])[2].pack(), [], 0)
@@ -190,6 +197,12 @@ def test_fixed_identification_needs_df() -> None:
     assert counts(merge(*(replace(packet, fragment=0) for packet in fixed))) == [1] * 4
 
 
+def test_identification_that_counted_up_is_not_fixed() -> None:
+    made = stream(Packet(), 3)
+    assert counts(merge(*made[:2], replace(made[2], identification=made[1].identification))) == [2, 1]
+    assert counts(merge(*made[:2], replace(made[2], identification=made[0].identification))) == [2, 1]
+
+
 def test_df_must_agree() -> None:
     assert counts(merge(*stream(Packet(), 3, fragment=0))) == [2, 1]
 
@@ -208,7 +221,7 @@ def test_damaged_packet_is_passed_on_as_it_came(base: Packet, protocol: int, dam
 
 def test_damaged_ip_header_is_not_mended() -> None:
     made = [packet.pack() for packet in stream(Packet(), 3)]
-    made[1] = made[1][:8] + b"\x3f" + made[1][9:]
+    made[1] = made[1][:10] + bytes([made[1][10] ^ 1]) + made[1][11:]
     assert counts(Merger(udp=True).merge(made)) == [1, 1, 1]
 
 
@@ -250,11 +263,85 @@ def test_pure_acknowledgement_keeps_its_place_in_the_flow(base: Packet) -> None:
     assert counts(merge(made[0], made[1], pure, made[2], made[3])) == [2, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("base", "unusual"),
+    [
+        (Packet(), {"fragment": 0x2000}),
+        (Packet(), {"fragment": 0x0001}),
+        (Packet(), {"ip_options": b"\x94\x04\x00\x00"}),
+        (v6(), {"extensions": ((44, bytes(6)),)}),
+        *((v6(), {"extensions": (extension,)}) for extension in EXTENSIONS),
+    ],
+)
+def test_unusual_headers_neither_merge_nor_are_overtaken(base: Packet, unusual: dict[str, Any]) -> None:
+    made = stream(base, 5)
+    made[2] = replace(made[2], **unusual)
+    assert counts(merge(*made)) == [2, 1, 2]
+    assert counts(merge(*(replace(packet, **unusual) for packet in made))) == [1] * 5
+    pure = replace(base, payload=b"", **unusual)
+    assert counts(merge(made[0], made[1], pure, *stream(base, 4)[2:])) == [2, 1, 2]
+
+
+@pytest.mark.parametrize("protocol", [TCP, UDP])
 @BOTH
-def test_fragment_is_not_overtaken(base: Packet) -> None:
-    made = stream(base, 4)
-    fragment = replace(base, extensions=((44, bytes(6)),)) if base.version == 6 else replace(base, fragment=0x2000)
-    assert counts(merge(made[0], made[1], fragment, made[2], made[3])) == [2, 1, 2]
+def test_packet_that_ends_within_its_headers_stays_alone(base: Packet, protocol: int) -> None:
+    packets = shortened(replace(base, protocol=protocol, options=TIMESTAMPS, payload=b""))
+    assert [item[1] for item in Merger(udp=True).merge(packets)] == packets
+    for packet in packets:
+        assert counts(Merger(udp=True).merge([packet] * 3)) == [1] * 3
+
+
+@pytest.mark.parametrize("words", [0, 4, 15])
+@BOTH
+def test_tcp_header_of_an_impossible_length(base: Packet, words: int) -> None:
+    """Checksum and sequence are right, so that nothing else gives the packets away."""
+    step = 60 - 4 * words
+    made = [replace(packet, sequence=1 + step * index) for index, packet in enumerate(stream(base, 3))]
+    assert counts(Merger(udp=True).merge([with_data_offset(packet, words) for packet in made])) == [1] * 3
+
+
+def with_data_offset(packet: Packet, words: int) -> bytes:
+    """Give a packet with 40 bytes of payload and another data offset, made up for in the payload."""
+    data = replace(packet, payload=b"\x00\x00" + packet.payload[:38]).pack()
+    at = len(data) - 60
+    difference = (5 - words) * 0x1000 % 65535
+    head = data[: at + 12] + bytes([words << 4]) + data[at + 13 : at + 20]
+    data = head + difference.to_bytes(2, "big") + data[at + 22 :]
+    assert checksum(packet.pseudo_header(60) + data[at:]) == 0
+    return data
+
+
+@BOTH
+def test_length_in_the_ip_header_is_what_counts(base: Packet) -> None:
+    made = [packet.pack() for packet in stream(base, 3)]
+    wrong = [with_length(data, len(data) - 1) for data in made]
+    assert counts(Merger(udp=True).merge(wrong)) == [1] * 3
+    assert counts(Merger(udp=True).merge([made[0], made[1], wrong[2], made[2]])) == [2, 1, 1]
+
+
+def test_udp_length_must_be_that_of_the_packet() -> None:
+    """A checksum alone would not tell: one word too many makes up for one word too few."""
+    made = [packet.pack() for packet in stream(Packet(protocol=UDP), 3)]
+    wrong = [data[:24] + b"\x00\x08" + data[26:28] + data[28:] for data in made]
+    mended = []
+    for data in wrong:
+        field = int.from_bytes(data[26:28], "big") + len(data) - 20 - 8
+        mended.append(data[:26] + (field % 65535).to_bytes(2, "big") + data[28:])
+    assert counts(Merger(udp=True).merge(mended)) == [1] * 3
+
+
+@BOTH
+def test_tcp_and_udp_of_the_same_ports_are_two_flows(base: Packet) -> None:
+    tcp, udp = stream(base, 4), stream(replace(base, protocol=UDP), 4)
+    items = merge(*(packet for pair in zip(tcp, udp, strict=True) for packet in pair))
+    assert counts(items) == [1] * 8
+    assert counts(merge(*tcp, *udp)) == [4, 4]
+
+
+def test_ip_header_checksum_of_zero_stays_zero() -> None:
+    (item,) = merge(*stream(Packet(identification=0), 3))
+    (item,) = merge(*stream(Packet(identification=int.from_bytes(item[1][10:12], "big")), 3))
+    assert item[1][10:12] == bytes(2)
 
 
 @BOTH

@@ -14,19 +14,23 @@ from tests.engine.packets import (
     AE,
     CWR,
     ECE,
+    EXTENSIONS,
     RST,
     SYN,
+    TCP,
     TIMESTAMPS,
     UDP,
     URG,
     Packet,
-    checksum,
+    aimed,
     packets,
     parse,
     payload,
     routing_header,
     segmented,
+    shortened,
     v6,
+    with_length,
 )
 
 BOTH = pytest.mark.parametrize("base", [Packet(), v6()], ids=["IPv4", "IPv6"])
@@ -142,6 +146,8 @@ def broken() -> dict[str, bytes]:
         "IPv6 TCP header cut": six[:4] + b"\x00\x13" + six[6:59],
         "IPv6 extension beyond the end": six[:4] + b"\x00\x08\x00\x40" + six[8:40] + b"\x06\x01" + bytes(6),
         "IPv6 extension cut": six[:4] + b"\x00\x07\x00\x40" + six[8:40] + b"\x06\x00" + bytes(5),
+        "UDP header cut": with_length(Packet(protocol=UDP).pack()[:24] + b"\x00\x06", 26),
+        "IPv6 routing header without an address": v6(protocol=UDP, extensions=(routing_header(2, 1, b""),)).pack(),
         "IPv6 routing header too short": v6(payload=payload(3), extensions=(routing_header(2, 1, b""),)).pack()[:48],
     }
 
@@ -179,11 +185,46 @@ def test_tcp_is_completed(packet: Packet) -> None:
 
 @BOTH
 def test_udp_checksum_of_zero_is_sent_as_ones(base: Packet) -> None:
-    empty = replace(base, protocol=UDP, payload=bytes(2))
-    value = checksum(empty.pseudo_header(10) + empty.pack()[-10:-4] + bytes(4))
-    packet = replace(empty, payload=value.to_bytes(2, "big"))
-    assert packet.pack()[-4:-2] == b"\xff\xff"
+    packet = aimed(replace(base, protocol=UDP, payload=payload(9)), 0)
+    assert packet.pack()[-11:-9] == b"\xff\xff"
     assert complete(packet.pack_partial()) == packet.pack()
+
+
+@BOTH
+def test_tcp_checksum_of_zero_stays_zero(base: Packet) -> None:
+    packet = aimed(replace(base, payload=payload(9)), 0)
+    assert packet.pack()[-13:-11] == bytes(2)
+    assert complete(packet.pack_partial()) == packet.pack()
+    longer = replace(packet, payload=packet.payload + payload(9))
+    assert cut(longer.pack_partial(), headers(packet) + 9) == [part.pack() for part in segmented(longer, 9)]
+    assert segmented(longer, 9)[0] == packet
+
+
+def test_ip_header_checksum_of_zero_stays_zero() -> None:
+    packet = Packet(payload=payload(20), identification=0)
+    part = segmented(packet, 10)[0].pack()
+    packet = replace(packet, identification=int.from_bytes(part[10:12], "big"))
+    first, _ = cut(packet.pack_partial(), 50)
+    assert first[10:12] == bytes(2)
+    assert first == segmented(packet, 10)[0].pack()
+
+
+@pytest.mark.parametrize("kind", [TCP, UDP])
+@pytest.mark.parametrize(
+    "base",
+    [
+        Packet(ip_options=bytes(8)),
+        Packet(),
+        v6(),
+        v6(extensions=(EXTENSIONS[0], routing_header(4, 1, bytes(32)))),
+        v6(extensions=(EXTENSIONS[2],)),
+    ],
+)
+def test_packet_that_ends_within_its_headers_is_left_alone(base: Packet, kind: int) -> None:
+    for short in shortened(replace(base, protocol=kind, options=TIMESTAMPS, payload=b"")):
+        assert cut(short, 0) == [short]
+        bare = len(short) < headers(replace(base, protocol=kind))
+        assert (complete(short) == short) is bare or kind == UDP
 
 
 def test_udp_without_a_checksum_stays_without() -> None:
