@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from alagg.engine.segment import complete, cut
 from tests.engine.packets import UDP, Packet, packets, parse
+from tests.fuzz.forms import needs_compiled, plain
 
 pytestmark = pytest.mark.fuzz
 
@@ -69,3 +70,13 @@ def test_every_shorter_packet(packet: Packet, draw: st.DataObject) -> None:
     data = data[: draw.draw(st.integers(0, len(data) - 1))]
     assert cut(data, 100) == [data]
     assert complete(data) == data
+
+
+PLAIN = plain("segment")
+
+
+@needs_compiled("segment")
+@given(st.one_of(mutated(), st.binary(max_size=200)), st.integers(0, 600))
+def test_both_forms_are_one(data: bytes, size: int) -> None:
+    assert cut(data, size) == PLAIN.cut(data, size)
+    assert complete(data) == PLAIN.complete(data)
