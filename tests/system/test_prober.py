@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.netns
 
 
-
 def frame(frame_type: int, payload: bytes) -> bytes:
     return header.encode(frame_type, 7, 0, 0, 0, 0, 0, 0, len(payload), crc32c(payload)) + payload
 
@@ -53,7 +52,7 @@ def answer_once(port: EthernetPort, answers: Callable[[bytes], Sequence[bytes]])
     assert values[0] == header.PROBE
     port.send([b""], [b""])
     for answer in answers(values[-1]):
-        port.send([answer], [b""])
+        port.send([answer[: header.SIZE]], [answer[header.SIZE :]])
 
 
 def reply(cookie: bytes) -> list[bytes]:
