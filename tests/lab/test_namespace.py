@@ -113,9 +113,10 @@ def test_namespace_that_cannot_be_removed_is_an_error(inside: Namespace, monkeyp
     def refuse(command: list[str]) -> str:
         raise LabError("busy")
 
-    with monkeypatch.context() as patch, pytest.raises(LabError, match="busy"):
+    with monkeypatch.context() as patch:
         patch.setattr(namespace, "_checked", refuse)
-        inside.remove()
+        with pytest.raises(LabError, match="busy"):
+            inside.remove()
 
 
 def test_the_lab_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
