@@ -17,7 +17,7 @@ _HEAD: Final = """\
 #
 # A line that starts with '#' says something; one that starts with ';' is an option that you may switch on by taking
 # the ';' away. `alagg check --config FILE` tells whether a file is right and whether this host is ready for it.
-# Times carry a unit (ms, s), and so do rates (kbit, mbit, gbit).
+# Times carry a unit (us, ms, s), and so do rates (kbit, mbit, gbit).
 """
 _PEER: Final = """\
 # A remote node. One or more of these, each with a name of your choice.

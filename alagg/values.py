@@ -90,7 +90,8 @@ def or_auto(word: str, parse: Callable[[str], Any], allowed: str) -> Callable[[s
     return parse_or_auto
 
 
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)", re.ASCII)
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s)", re.ASCII)
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 def time(low: float, high: float) -> Callable[[str], float]:
@@ -98,7 +99,7 @@ def time(low: float, high: float) -> Callable[[str], float]:
 
     def parse(text: str) -> float:
         match = _TIME.fullmatch(text)
-        value = float(match[1]) / (1000 if match[2] == "ms" else 1) if match else -1.0
+        value = float(match[1]) * _SECONDS[match[2]] if match else -1.0
         if not low <= value <= high:
             raise RefusedError(f"a time with its unit from {low * 1000:g}ms to {high:g}s, such as 20ms or 1.5s")
         return value
@@ -109,6 +110,14 @@ def time(low: float, high: float) -> Callable[[str], float]:
 def reorder_timeout(text: str) -> float:
     """Read a time in seconds; 0 needs no unit."""
     return 0.0 if text == "0" else time(0, 10)(text)
+
+
+def busy_poll(text: str) -> float:
+    """Read a short time in seconds; 0 needs no unit."""
+    try:
+        return 0.0 if text == "0" else time(0, 0.01)(text)
+    except RefusedError:
+        raise RefusedError("0 for off, or a time with its unit of at most 10ms such as 50us") from None
 
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg])bit", re.ASCII)

@@ -80,6 +80,8 @@ class Worker:
         now = clock()
         self._facts = HostFacts({}, ())
         self._open_port = open_port
+        self._busy_until = float("-inf")
+        """While this lasts, the loop polls without sleeping (`busy_poll`)."""
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[float], None]] = {}
         node = NodeSettings(epoch, window=config.window, probe_interval=config.probe_interval)
@@ -101,7 +103,7 @@ class Worker:
     def run(self) -> None:
         """Work until `running` is false; then release what is held and close the edges."""
         while self.running:
-            self.step(max(self.endpoint.deadline() - self.clock(), 0.0))
+            self.step(self.pause(self.clock()))
         self.endpoint.flush(self.clock())
         self._write(self.clock())
         for slot in self.slots.values():
@@ -111,10 +113,16 @@ class Worker:
         self.injector.close()
         self._epoll.close()
 
+    def pause(self, now: float) -> float:
+        """Give the seconds for which the loop may sleep: until a timer is due, or not at all while it is busy."""
+        return max(self.endpoint.deadline() - now, 0.0) if now >= self._busy_until else 0.0
+
     def step(self, timeout: float) -> None:
         """Wait for work for at most `timeout` seconds, and do one round of it."""
         ready = self._epoll.poll(min(timeout, RETRY))
         now = self.clock()
+        if ready:
+            self._busy_until = now + self.config.busy_poll
         for descriptor, _ in ready:
             handler = self._handlers.get(descriptor)
             if handler is not None:

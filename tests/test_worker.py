@@ -439,3 +439,12 @@ def test_device_that_cannot_be_had_is_told_once(device_net: Net, caplog: pytest.
         tell_of_device(net.b, "missing")
     assert caplog.messages == ["injecting through raw sockets, which is slower: device missing: No such device"]
     assert net.exchange(numbered(range(10))) == numbered(range(10))
+
+
+def test_busy_polling_looks_again_before_it_sleeps(net: Net) -> None:
+    worker = net.a.worker
+    worker.config = dataclasses.replace(worker.config, busy_poll=0.001)
+    net.exchange(numbered(range(1)))
+    now = net.clock.now
+    assert worker.pause(now + 0.0009) == 0
+    assert worker.pause(now + 0.0011) > 0
