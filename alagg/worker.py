@@ -55,7 +55,6 @@ class PortSlot:
         """The open port's descriptor; a port that has gone down may not tell it any more."""
         self.index = 0
         """The interface's index when the port was opened: another one means another interface."""
-        self.retry_time = 0.0
 
 
 class Worker:
@@ -80,6 +79,7 @@ class Worker:
         now = clock()
         self._facts = HostFacts({}, ())
         self._open_port = open_port
+        self._next_retry = now + RETRY
         self._busy_until = float("-inf")
         """While this lasts, the loop polls without sleeping (`busy_poll`)."""
         self._epoll = select.epoll()
@@ -215,12 +215,14 @@ class Worker:
     def _fail(self, slot: PortSlot, error: OSError, now: float) -> None:
         """Close a port that failed; the supervisor's facts or the next retry open it again."""
         self._close(slot)
-        slot.retry_time = now + RETRY
         self._tell(slot, is_open=False, reason=error.strerror or str(error), now=now)
 
     def _reopen(self, now: float) -> None:
+        if now < self._next_retry:
+            return
+        self._next_retry = now + RETRY
         for slot in self.slots.values():
-            if slot.port is None and now >= slot.retry_time:
+            if slot.port is None:
                 self._apply_facts(slot, now)
 
     def _apply_facts(self, slot: PortSlot, now: float) -> None:
@@ -232,7 +234,6 @@ class Worker:
             reason = self._open(slot, facts.index)
         if reason:
             self._close(slot)
-            slot.retry_time = now + RETRY
         self._tell(slot, is_open=not reason, reason=reason, now=now)
 
     def _open(self, slot: PortSlot, index: int) -> str:
