@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from alagg import form
 from alagg.lab.topology import Lab
+from bench.machine import peak_memory
+from bench.tunnels import openvpn, wireguard_go
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from alagg.lab.host import Host
+
 NO_OFFLOADS: Final = ("tso", "off", "gso", "off", "gro", "off")
 """As ethtool takes it, everywhere, so that frames of the MTU's size cross the links, as on a wire."""
+WAKING: Final = 0.5
+"""Seconds after which a node that was halted has noticed that time has passed."""
 
 
 class Contestant:
     """Two hosts, `lab.a` and `lab.b`, and what joins them. A new one overrides what is different about it."""
 
-    title: ClassVar[str]
-    links: ClassVar[int] = 2
     stream: ClassVar[str] = "tcp"
     """The protocol of its byte streams, one of `bench.traffic.STREAMS`."""
     datagrams: ClassVar[bool] = True
     """Whether it carries UDP."""
 
-    def __init__(self) -> None:
-        self.lab = Lab(links=self.links, direct=True)
+    def __init__(self, title: str, links: int = 1, *, thorough: bool = True) -> None:
+        """Describe it; nothing is set up before it is entered.
+
+        Args:
+            title: what tables call it.
+            links: how many links join the hosts.
+            thorough: whether everything is measured; else only TCP.
+        """
+        self.title = title
+        self.links = links
+        self.thorough = thorough
+        self.lab = Lab(links=links, direct=True)
 
     def __enter__(self) -> Self:
         self.lab.__enter__()
@@ -35,6 +57,7 @@ class Contestant:
                 for wire in self.lab.wire:
                     host.run(["ethtool", "-K", wire.interface, *NO_OFFLOADS])
             self.set_up()
+            self._signal(signal.SIGSTOP)
         except BaseException:
             self.lab.__exit__(None, None, None)
             raise
@@ -46,16 +69,38 @@ class Contestant:
         self.lab.__exit__(kind, error, trace)
 
     def set_up(self) -> None:
-        """Start what joins the hosts; the lab's end is its end."""
+        """Start what joins the hosts; the lab's end is its end. Until its first turn it is halted."""
 
     @property
     def address(self) -> str:
         """The address at which the second host is reached."""
         return self.lab.b.ipv4
 
+    def processes(self, host: Host) -> list[int]:  # noqa: ARG002 - others have some
+        """Give the ids of its processes on a host; none where it is all in the kernel."""
+        return []
+
     def memory(self) -> int | None:
-        """Give the bytes that its processes hold on both hosts; None where it is all in the kernel."""
-        return None
+        """Give the bytes that its processes held at most, on the host with more of them; None without processes."""
+        return max(sum(map(peak_memory, self.processes(host))) for host in self.lab.hosts) or None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let it work only now: what waits for its turn must not take time from the one that is measured."""
+        self._signal(signal.SIGCONT)
+        try:
+            self.wake()
+            yield
+        finally:
+            self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for host in self.lab.hosts:
+            for pid in self.processes(host):
+                os.kill(pid, number)
+
+    def wake(self) -> None:
+        """Wait until it works again after a halt."""
 
     def received(self) -> list[int]:
         """Give the bytes that the second host has received on each link."""
@@ -63,17 +108,9 @@ class Contestant:
         return [int(line) for line in self.lab.b.run(["cat", *paths]).stdout.split()]
 
 
-class Veth(Contestant):
-    """The bare link: nothing can be faster."""
-
-    title = "veth, one link"
-    links = 1
-
-
 class Mptcp(Contestant):
     """The kernel's multipath TCP with one subflow on each link."""
 
-    title = "kernel MPTCP"
     stream = "mptcp"
     datagrams = False
 
@@ -89,28 +126,136 @@ class Mptcp(Contestant):
             self.lab.b.run(["ip", "mptcp", "endpoint", "add", address, "dev", wire.interface, "signal"])
 
 
-class AlaggRedundant(Contestant):
-    """Alagg on both hosts, every packet on every link."""
+class WireguardGo(Contestant):
+    """Debian's wireguard-go: one link, encrypted."""
 
-    title = "alagg redundant"
+    def set_up(self) -> None:
+        """Start a tunnel between the hosts."""
+        self._tunnel = wireguard_go(self.lab)
+
+    @property
+    def address(self) -> str:
+        """The address at the tunnel's other end."""
+        return self._tunnel.address
+
+    def processes(self, host: Host) -> list[int]:
+        """Give the tunnel's process."""
+        return self._tunnel.processes[host.letter]
+
+
+class Openvpn(WireguardGo):
+    """Debian's OpenVPN in user space: one link, AES-256-GCM."""
+
+    def set_up(self) -> None:
+        """Start a tunnel between the hosts."""
+        self._tunnel = openvpn(self.lab)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How alagg is run."""
+
+    title: str
+    pure: str = ""
+    """The value of the environment's `ALAGG_PURE`."""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Alagg(Contestant):
+    """Alagg on both hosts."""
+
+    def __init__(self, scheduler: str, links: int, how: Form | None = None, *, name: str = "",
+                 more_config: str = "") -> None:
+        """Describe it.
+
+        Args:
+            scheduler: how packets are laid on links.
+            links: how many links there are.
+            how: a form other than the fastest one; then only TCP is measured.
+            name: what tables call it instead of the scheduler.
+            more_config: text for the end of both configuration files.
+        """
+        self.scheduler = scheduler
+        self.how = how or Form("")
+        self._more_config = more_config
+        super().__init__(", ".join(filter(None, (f"alagg {name or scheduler}", self.how.title))), links,
+                         thorough=how is None)
 
     def set_up(self) -> None:
         """Start both nodes, and wait until each hears the other on every link."""
-        self.lab.start_nodes({"scheduler": "redundant"})
+        self.lab.configure({"scheduler": self.scheduler, **self.how.options})
+        with _environment(form.VARIABLE, self.how.pure):
+            for host in self.lab.hosts:
+                with host.node.config.open("a", encoding="utf-8") as file:
+                    file.write(self._more_config)
+                host.node.start()
+        self._await_links()
+
+    def processes(self, host: Host) -> list[int]:
+        """Give the node's supervisor and its worker."""
+        return host.node.processes()
+
+    def wake(self) -> None:
+        """Wait until the links, silent during the halt, are up again."""
+        time.sleep(WAKING)
+        self._await_links()
+
+    def _await_links(self) -> None:
+        real = {wire.interface for wire in self.lab.wire}
         for host in self.lab.hosts:
-            host.node.wait_status(lambda status: all(link["state"] == "up" for link in status["links"]))
-
-    def memory(self) -> int | None:
-        """Give the bytes that both nodes hold."""
-        return sum(host.node.memory() for host in self.lab.hosts)
+            host.node.wait_status(
+                lambda status: all(link["state"] == "up" for link in status["links"] if link["name"] in real)
+            )
 
 
-CONTESTANTS: Final[dict[str, type[Contestant]]] = {
-    "veth": Veth,
-    "mptcp": Mptcp,
-    "alagg-redundant": AlaggRedundant,
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set a variable for the processes that are started meanwhile; without a value, unset it."""
+    before = os.environ.pop(name, None)
+    if value:
+        os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
+FORMS: Final = {
+    "plain-engine": Form("plain engine", pure="1"),
+    "plain": Form("all plain", pure="all"),
+    "no-gso": Form("gso = no", options={"gso": "no"}),
 }
-"""Every contestant by its name, in the order in which they take turns."""
+"""The forms that are measured beside the fastest one: compiled, with super-packets."""
+
+
+def _alagg() -> dict[str, Callable[[], Contestant]]:
+    """Give alagg in all its forms; first each bond at its fastest."""
+    bonds: dict[str, Callable[..., Contestant]] = {
+        "alagg-one-link": partial(Alagg, "redundant", 1, name="one link"),
+        "alagg-redundant": partial(Alagg, "redundant", 2),
+        "alagg-round-robin": partial(Alagg, "round-robin", 2),
+    }
+    variants = {
+        f"{bond}-{name}": partial(make, how) for bond, make in bonds.items() for name, how in FORMS.items()
+    }
+    return {**bonds, **variants}
+
+
+CONTESTANTS: Final[dict[str, Callable[[], Contestant]]] = {
+    "veth": partial(Contestant, "veth, one link"),
+    "mptcp": partial(Mptcp, "kernel MPTCP", 2),
+    "wireguard-go": partial(WireguardGo, "wireguard-go"),
+    "openvpn": partial(Openvpn, "OpenVPN"),
+    **_alagg(),
+}
+"""What makes each contestant, by its name, in the order in which they take turns."""
+QUICK: Final = (
+    "veth", "mptcp", "wireguard-go", "openvpn", "alagg-one-link", "alagg-redundant", "alagg-round-robin",
+    "alagg-redundant-plain",
+)
+"""Those that the goals speak of."""
 CEILING: Final = "veth"
 """Against its round-trip time the others' is counted."""
 REFERENCE: Final = "mptcp"

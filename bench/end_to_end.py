@@ -1,7 +1,8 @@
 """End to end: the contestants take turns, round after round, and every figure comes from the same run.
 
 What is measured is a table, `MEASURES`: TCP goodput with the processors' time that it cost, UDP packets a second,
-round-trip times, memory. Everything runs in network namespaces of this machine, both ends of it.
+round-trip times on an idle and on a busy path, memory. Everything runs in network namespaces of this machine, both
+ends of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg.lab.namespace import LabError, python
+from alagg.lab.namespace import LabError, finish, python
 from bench.contestants import CEILING, CONTESTANTS
 from bench.search import Rate, Trial, search
 
@@ -33,6 +34,9 @@ _GRACE: Final = 30.0
 MIN_SHARE: Final = 0.1
 """Share of the bytes that each link must carry, or the links were not really joined."""
 ATTEMPTS: Final = 3
+PING_TIME: Final = 0.004
+"""Seconds that a round trip may take on the average, its pause included; then the rest is left out."""
+PERCENTILES: Final = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 FIRST_TRIAL: Final = 0.9
 """What an overloaded path still carries, times this, is the first guess of its limit."""
 
@@ -41,19 +45,24 @@ FIRST_TRIAL: Final = 0.9
 class Plan:
     """How long everything takes."""
 
-    rounds: int = 5
-    tcp_seconds: float = 4.0
-    trial_seconds: float = 0.6
-    trials: int = 8
-    precision: float = 0.04
+    rounds: int = 3
+    tcp_seconds: float = 3.0
+    flows: tuple[int, ...] = (1, 8)
+    trial_seconds: float = 0.5
+    trials: int = 6
+    precision: float = 0.06
     """Width of the bracket at which the search for a rate ends, as a share."""
     sizes: tuple[int, ...] = (64, 512, 1400)
     """Bytes of the UDP payload."""
-    pings: int = 500
+    pings: int = 1500
+    loaded_pings: int = 1500
 
 
 FULL: Final = Plan()
-QUICK: Final = Plan(rounds=3, tcp_seconds=1.5, trial_seconds=0.4, trials=5, precision=0.15, sizes=(512,), pings=200)
+QUICK: Final = Plan(
+    rounds=2, tcp_seconds=1.0, flows=(1,), trial_seconds=0.25, trials=4, precision=0.15, sizes=(64, 1400), pings=400,
+    loaded_pings=200,
+)
 
 
 @dataclass
@@ -76,18 +85,26 @@ class Standing:
 
 
 def run(names: Sequence[str], plan: Plan, say: Callable[[str], None]) -> dict[str, Standing]:
-    """Let the contestants take turns; give the figures of each.
+    """Let the contestants take turns; give the figures of each. One that cannot be set up is said and left out.
 
     Raises:
-        LabError: a contestant could not be set up or measured.
+        LabError: a contestant could not be measured, or none could be set up.
     """
     with ExitStack() as labs:
-        standings = {name: Standing(labs.enter_context(CONTESTANTS[name]())) for name in names}
+        standings: dict[str, Standing] = {}
+        for name in names:
+            try:
+                standings[name] = Standing(labs.enter_context(CONTESTANTS[name]()))
+            except LabError as error:
+                say(f"{name} does not take part: {error}")
+        if not standings:
+            raise LabError("no contestant could be set up")
         for number in range(plan.rounds):
             for standing in standings.values():
                 say(f"round {number + 1} of {plan.rounds}: {standing.contestant.title}")
-                for measure in MEASURES:
-                    measure(standing, plan)
+                with standing.contestant.turn():
+                    for measure in MEASURES if standing.contestant.thorough else BRIEF:
+                        measure(standing, plan)
         add_differences(standings)
         return standings
 
@@ -108,18 +125,29 @@ def add_differences(standings: dict[str, Standing]) -> None:
 
 def tcp(standing: Standing, plan: Plan) -> None:
     """TCP goodput, what the processors spent for it on both ends, and what others took of them meanwhile."""
-    contestant = standing.contestant
+    for flows in plan.flows if standing.contestant.thorough else plan.flows[:1]:
+        result = transfer(standing.contestant, plan.tcp_seconds, flows)
+        standing.add(f"tcp_{flows}_bit_per_s", result["bytes"] * 8 / result["seconds"])
+        standing.add(f"tcp_{flows}_cpu_s_per_gb", result["ours"] / result["bytes"] * 1e9)
+        if flows == 1:
+            standing.add("others_load", result["others"] / result["seconds"] / (os.cpu_count() or 1))
+
+
+def transfer(contestant: Contestant, seconds: float, flows: int) -> dict[str, Any]:
+    """Send bytes over TCP as fast as it goes.
+
+    Raises:
+        LabError: some link carries next to nothing: the links were not really joined.
+    """
     for _ in range(ATTEMPTS):
         before = contestant.received()
         result = exchange(
-            contestant, "bulk-server", "bulk", protocol=contestant.stream, seconds=plan.tcp_seconds, owner=os.getpid()
+            contestant, "bulk-server", "bulk", protocol=contestant.stream, seconds=seconds, flows=flows,
+            owner=os.getpid(),
         )
         carried = [after - was for after, was in zip(contestant.received(), before, strict=True)]
-        if min(carried) >= MIN_SHARE * sum(carried):
-            standing.add("tcp_bit_per_s", result["bytes"] * 8 / result["seconds"])
-            standing.add("tcp_cpu_s_per_gb", result["ours"] / result["bytes"] * 1e9)
-            standing.add("others_load", result["others"] / result["seconds"] / (os.cpu_count() or 1))
-            return
+        if min(carried) >= MIN_SHARE * sum(carried) / len(carried):
+            return result
     raise LabError(f"{contestant.title}: a link lies idle; received bytes by link: {carried}")
 
 
@@ -140,19 +168,43 @@ def round_trips(standing: Standing, plan: Plan) -> None:
     contestant = standing.contestant
     protocols = {"tcp": contestant.stream, **({"udp": "udp"} if contestant.datagrams else {})}
     for name, protocol in protocols.items():
-        times = exchange(contestant, "pong", "ping", protocol=protocol, count=plan.pings)["times"]
-        standing.add(f"rtt_{name}_p50_s", times[len(times) // 2])
-        standing.add(f"rtt_{name}_p99_s", times[len(times) * 99 // 100])
+        seconds = plan.pings * PING_TIME
+        times = exchange(contestant, "pong", "ping", protocol=protocol, count=plan.pings, seconds=seconds)["times"]
+        add_percentiles(standing, f"rtt_{name}", times)
+
+
+def loaded_round_trips(standing: Standing, plan: Plan) -> None:
+    """Round-trip time of single messages beside a TCP flow that takes all it gets."""
+    contestant = standing.contestant
+    protocol = "udp" if contestant.datagrams else contestant.stream
+    seconds = plan.loaded_pings * PING_TIME
+    with ExitStack() as stack:
+        load = start(stack, contestant, "bulk-server", "bulk", protocol=contestant.stream, seconds=seconds)
+        times = exchange(
+            contestant, "pong", "ping", protocol=protocol, count=plan.loaded_pings, seconds=seconds
+        )["times"]
+        load.finish()
+    add_percentiles(standing, "rtt_loaded", times)
+
+
+def add_percentiles(standing: Standing, name: str, times: Sequence[float]) -> None:
+    """Note the percentiles of sorted times."""
+    if not times:
+        raise LabError(f"{standing.contestant.title}: no message was answered")
+    for label, share in PERCENTILES.items():
+        standing.add(f"{name}_{label}_s", times[min(int(len(times) * share), len(times) - 1)])
 
 
 def memory(standing: Standing, plan: Plan) -> None:  # noqa: ARG001 - all measures look alike
-    """Memory that the processes of both ends hold, after the load of this round."""
+    """Memory that a node, the larger of both, held at most, the load of this round included."""
     held = standing.contestant.memory()
     if held is not None:
         standing.add("memory_bytes", held)
 
 
-MEASURES: Final = (tcp, udp, round_trips, memory)
+MEASURES: Final = (tcp, udp, round_trips, loaded_round_trips, memory)
+BRIEF: Final = (tcp, memory)
+"""What is measured of contestants that are there for comparison with their like."""
 
 
 def find_rate(contestant: Contestant, size: int, plan: Plan, last: float | None) -> Rate:
@@ -182,29 +234,53 @@ def try_rate(contestant: Contestant, size: int, seconds: float, rate: float) -> 
 # --- tools in pairs ------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A tool on the second host and its counterpart on the first, both running."""
+
+    serving: subprocess.Popen[bytes]
+    asking: subprocess.Popen[bytes]
+    timeout: float
+
+    def finish(self) -> dict[str, Any]:
+        """Wait for both; give what both said, and each under its side.
+
+        Raises:
+            LabError: one of them failed or did not end.
+        """
+        sent = _end(self.asking, self.timeout)
+        arrived = _end(self.serving, self.timeout)
+        return {**sent, **arrived, "client": sent, "server": arrived}
+
+
 def exchange(contestant: Contestant, server: str, client: str, **options: object) -> dict[str, Any]:
     """Run a tool on the second host and its counterpart on the first; give what both said, and each under its side.
 
     Raises:
         LabError: one of them failed or did not end.
     """
+    with ExitStack() as stack:
+        return start(stack, contestant, server, client, **options).finish()
+
+
+def start(stack: ExitStack, contestant: Contestant, server: str, client: str, **options: object) -> Pair:
+    """Start a pair of tools; the stack ends them if nobody else does.
+
+    Raises:
+        LabError: the server did not start.
+    """
     here, there, address = contestant.lab.a, contestant.lab.b, contestant.address
     given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     seconds = options.get("seconds", 0.0)
-    timeout = _GRACE + (seconds if isinstance(seconds, float) else 0.0)
-    with ExitStack() as stack:
-        serving = _start(stack, there, server, address, *given)
-        port = _first_line(serving, server)["port"]
-        asking = _start(stack, here, client, address, f"--port={port}", *given)
-        sent = _end(asking, client, timeout)
-        arrived = _end(serving, server, timeout)
-    return {**sent, **arrived, "client": sent, "server": arrived}
+    serving = _start(stack, there, server, address, *given)
+    port = _first_line(serving, server)["port"]
+    asking = _start(stack, here, client, address, f"--port={port}", *given)
+    return Pair(serving, asking, _GRACE + (seconds if isinstance(seconds, float) else 0.0))
 
 
 def _start(stack: ExitStack, host: Host, *arguments: str) -> subprocess.Popen[bytes]:
     process = host.popen(python(_MODULE, *arguments))
-    stack.callback(process.communicate)
-    stack.callback(process.kill)
+    stack.callback(finish, process)
     return process
 
 
@@ -217,12 +293,17 @@ def _first_line(process: subprocess.Popen[bytes], tool: str) -> dict[str, Any]:
     raise LabError(f"{tool} did not start: {process.communicate()[1].decode()}")
 
 
-def _end(process: subprocess.Popen[bytes], tool: str, timeout: float) -> dict[str, Any]:
+def _end(process: subprocess.Popen[bytes], timeout: float) -> dict[str, Any]:
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise LabError(f"{tool} did not end within {timeout:g} s") from None
+        raise LabError(f"{_said(process)} did not end within {timeout:g} s") from None
     if process.returncode:
-        raise LabError(f"{tool} failed: {errors.decode()}")
+        raise LabError(f"{_said(process)} failed: {errors.decode()}")
     values: dict[str, Any] = json.loads(output.splitlines()[-1])
     return values
+
+
+def _said(process: subprocess.Popen[bytes]) -> str:
+    assert isinstance(process.args, list)
+    return " ".join(map(str, process.args[process.args.index(_MODULE):]))

@@ -11,7 +11,7 @@ import gc
 import ipaddress
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -19,9 +19,12 @@ from alagg.engine.crc import crc32c
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.fragment import Rejoiner, split
 from alagg.engine.header import DATA, SIZE, decode, encode
+from alagg.engine.merge import Merger
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
 from alagg.engine.recovery import Recovery
 from alagg.engine.reorder import Item, Reorder
+from alagg.engine.segment import cut
+from bench.native import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +35,10 @@ PACKETS: Final = 2048
 """Packets of one measurement."""
 SIZES: Final = (64, 512, 1400)
 """Bytes of an IP packet."""
+SEGMENT: Final = 1400
+"""Bytes of a segment cut off a super-packet, IP header included."""
+PER_SUPER: Final = 32
+"""Segments of a super-packet; a kernel's has some 45."""
 BIG: Final = 4000
 """Bytes of the packet that is split and rejoined: three pieces."""
 PREFIX: Final = 14
@@ -54,6 +61,8 @@ class Case:
     """Bytes of each packet; None where they do not matter."""
     links: int | None = None
     batch: int | None = None
+    packets: int | None = None
+    """How many it handles where that is not `PACKETS`."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +94,14 @@ def time_once(case: Case) -> float:
     try:
         start = time.process_time()
         work()
-        return (time.process_time() - start) / PACKETS
+        return (time.process_time() - start) / (case.packets or PACKETS)
     finally:
         gc.unfreeze()
 
 
 def cases() -> list[Case]:
     """Give everything that is measured."""
-    return [*stages(), *sides(), *whole()]
+    return [*stages(), *sides(), *whole(), *references()]
 
 
 # --- stages --------------------------------------------------------------------------------------------------------
@@ -219,14 +228,10 @@ def whole() -> Iterator[Case]:
     for links in (1, 2):
         for batch in (1, 64):
             for size in SIZES:
-                yield Case(
-                    "whole, out", partial(out_work, size, links, batch),
-                    size, links, batch,
-                )
-                yield Case(
-                    "whole, in", partial(in_work, size, links, batch),
-                    size, links, batch,
-                )
+                yield Case("whole, out", partial(out_work, size, links, batch), size, links, batch)
+                yield Case("whole, in", partial(in_work, size, links, batch), size, links, batch)
+        yield Case("whole, out, cut", partial(cut_work, SEGMENT, links), SEGMENT, links, PER_SUPER)
+        yield Case("whole, in, merged", partial(merge_work, SEGMENT, links), SEGMENT, links, PER_SUPER)
 
 
 def out_work(size: int, links: int, batch: int) -> Callable[[], object]:
@@ -262,14 +267,67 @@ def in_work(size: int, links: int, batch: int) -> Callable[[], object]:
     return work
 
 
-def finish_round(endpoint: Endpoint, now: float) -> None:
-    """Do what the worker does in each round, with ports that take everything."""
+def cut_work(size: int, links: int) -> Callable[[], object]:
+    """From TCP super-packets to frames."""
+    endpoint = Endpoint(NodeSettings(1), [peer_settings(THERE, links)], (HERE,), 0.0)
+    captured = [super_packet(size, number) for number in range(PACKETS // PER_SUPER)]
+
+    def work() -> None:
+        now = 0.0
+        for one in captured:
+            now += PACE * PER_SUPER
+            endpoint.send(cut(one, size), now)
+            finish_round(endpoint, now)
+        assert endpoint.peers["peer"].sender.sent == PACKETS
+
+    return work
+
+
+def merge_work(size: int, links: int) -> Callable[[], object]:
+    """From frames to TCP super-packets."""
+    endpoint = Endpoint(NodeSettings(2), [peer_settings(HERE, links)], (THERE,), 0.0)
+    link_of = list(endpoint.peers["peer"].links.values())
+    segments = [cut(super_packet(size, number), size) for number in range(PACKETS // PER_SUPER)]
+    frames = [(link_of[number], batch) for number, batch in frames_of(segments, links)]
+    merger = Merger(udp=True)
+
+    def work() -> None:
+        now, items = 0.0, 0
+        for link, batch in frames:
+            now += PACE * PER_SUPER / links
+            endpoint.receive(link, batch, PREFIX, now)
+            items += len(merger.merge(finish_round(endpoint, now)))
+        assert items == len(segments)
+
+    return work
+
+
+def finish_round(endpoint: Endpoint, now: float) -> list[bytes]:
+    """Do what the worker does in each round, with ports that take everything; give the packets to be injected."""
     endpoint.handle_timer(now)
     for link in endpoint.queued_links():
         link.settle(len(link.headers))
     endpoint.settle()
-    endpoint.take_packets()
+    packets = endpoint.take_packets()
     endpoint.take_events()
+    return packets
+
+
+# --- what C needs at least ------------------------------------------------------------------------------------------
+
+
+def references() -> Iterator[Case]:
+    """Give the copy of the bytes and the header work in C, as a measure for the whole."""
+    reference = Reference()
+    for links in (1, 2):
+        for size in SIZES:
+            yield Case("C reference, out", partial(reference_work, reference.out, size, links), size, links)
+            yield Case("C reference, in", partial(reference_work, reference.into, size, links), size, links)
+
+
+def reference_work(function: Callable[[int, int, int], None], size: int, links: int) -> Callable[[], object]:
+    """One packet: its bytes copied once, a header on each link, the checksums."""
+    return partial(function, size, links, PACKETS)
 
 
 # --- packets -------------------------------------------------------------------------------------------------------
@@ -286,17 +344,39 @@ def batches(size: int, batch: int) -> list[list[bytes]]:
     return [[packet(size) for _ in range(batch)] for _ in range(PACKETS // batch)]
 
 
+def super_packet(
+    size: int, number: int, *, segments: int = PER_SUPER, port: int = 5000,
+    destination: ipaddress.IPv4Network = THERE,
+) -> bytes:
+    """Give a TCP super-packet of so many segments of a size; a flow's bytes go on from number to number."""
+    step = size - 40
+    ports = struct.pack(">HHII", port, 5001, number * segments * step & 0xFFFF_FFFF, 1)
+    body = (ports + struct.pack(">BBHHH", 0x50, 0x10, 512, 0, 0)).ljust(20 + segments * step, b"\xa5")
+    addresses = HERE.network_address.packed + destination.network_address.packed
+    identification = number * segments & 0xFFFF
+    return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), identification, 0x4000, 64, 6, 0) + addresses + body
+
+
 def frame_batches(size: int, links: int, batch: int) -> list[tuple[int, list[bytes]]]:
     """Give the frames of `PACKETS` packets as ports hand them over: the links in turn, each with its number."""
-    peer = Peer(peer_settings(THERE, links), NodeSettings(1), (HERE,), 0.0)
+    return frames_of(batches(size, batch), links)
+
+
+def frames_of(
+    packets: Sequence[Sequence[bytes]], links: int, scheduler: str = "redundant"
+) -> list[tuple[int, list[bytes]]]:
+    """Give the frames of packets as ports hand them over, batch by batch: the links in turn, each with its number."""
+    settings = replace(peer_settings(THERE, links), scheduler=scheduler)
+    peer = Peer(settings, NodeSettings(1), (HERE,), 0.0)
     frames: list[tuple[int, list[bytes]]] = []
-    for packets in batches(size, batch):
-        peer.sender.send(packets, 0.0)
-        frames += [(number, _take_frames(link)) for number, link in enumerate(peer.links.values())]
+    for batch in packets:
+        peer.sender.send(batch, 0.0)
+        frames += [(number, take_frames(link)) for number, link in enumerate(peer.links.values()) if link.headers]
     return frames
 
 
-def _take_frames(link: Link) -> list[bytes]:
+def take_frames(link: Link) -> list[bytes]:
+    """Give what is queued on a link as its port at the other end hands it over."""
     prefix = bytes(PREFIX)
     frames = [prefix + one + payload for one, payload in zip(link.headers, link.payloads, strict=True)]
     link.settle(len(frames))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,13 @@ def others_load(seconds: float = 1.0) -> float:
     before, start = spent(os.getpid()), time.monotonic()
     time.sleep(seconds)
     return (spent(os.getpid()) - before).others / (time.monotonic() - start) / (os.cpu_count() or 1)
+
+
+def peak_memory(pid: int) -> int:
+    """Give the bytes of physical memory that a process held at most, pages that it shares included."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    match = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(match[1]) * 1024 if match else 0
 
 
 def facts() -> dict[str, Any]:

@@ -7,15 +7,21 @@ they can. Those that wait for the other side print `{"port": N}` first.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import select
 import socket
 import struct
 import sys
 import time
-from typing import Any, Final
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from bench.machine import spent
+from bench.native import Flood
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MPTCP: Final = 262
 """IPPROTO_MPTCP; `socket` has the name only where the C library knew it when Python was built."""
@@ -23,11 +29,13 @@ STREAMS: Final = {"tcp": socket.IPPROTO_TCP, "mptcp": MPTCP}
 BLOCK: Final = 1 << 17
 """Bytes of one read or write on a stream, as iperf3 has it."""
 BUFFER: Final = 4 << 20
-BURST: Final = 64
-"""Datagrams between two looks at the clock at most."""
 QUIET: Final = 0.2
 """Seconds of silence after which a datagram no longer comes."""
 
+DRAIN: Final = 3.0
+"""Seconds of silence after which a server gives up."""
+LATE: Final = 0.5
+"""Seconds after which the answer to a datagram counts as lost."""
 AFTER: Final = 0.2
 """Seconds that a sender of bytes goes on after the receiver has stopped counting."""
 
@@ -39,41 +47,69 @@ _LARGEST: Final = 65_536
 
 
 def bulk_server(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Take bytes; after a warm-up count them, and what the processors spent, for so many seconds."""
+    """Take bytes on all flows; after a warm-up count them, and what the processors spent, for so many seconds."""
     # The listener stays open: MPTCP's later subflows must find it.
-    with _listen(arguments) as server:
+    with _listen(arguments) as server, ExitStack() as stack:
         _announce(server)
-        connection, _ = server.accept()
-        with connection:
-            buffer = bytearray(BLOCK)
-            _take(connection, buffer, arguments.warm_up)
-            before, start = spent(arguments.owner), time.monotonic()
-            taken = _take(connection, buffer, arguments.seconds)
-            seconds, cost = time.monotonic() - start, spent(arguments.owner) - before
-            # To the end: closing on unread bytes is a reset, after which MPTCP's sender was seen to hang.
-            while connection.recv_into(buffer):
-                pass
+        flows = _Flows(stack.enter_context(server.accept()[0]) for _ in range(arguments.flows))
+        flows.take(arguments.warm_up)
+        before, start = spent(arguments.owner), time.monotonic()
+        taken = flows.take(arguments.seconds)
+        seconds, cost = time.monotonic() - start, spent(arguments.owner) - before
+        # To the end: closing on unread bytes is a reset, after which MPTCP's sender was seen to hang.
+        flows.drain()
     return {"bytes": taken, "seconds": seconds, "ours": cost.ours, "others": cost.others}
 
 
-def _take(connection: socket.socket, buffer: bytearray, seconds: float) -> int:
-    taken, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        size = connection.recv_into(buffer)
-        if not size:
-            raise ConnectionError("the other side ended too early")
-        taken += size
-    return taken
+class _Flows:
+    """The connections of one server, read as their bytes come."""
+
+    def __init__(self, connections: Iterable[socket.socket]) -> None:
+        self._open = {connection.fileno(): connection for connection in connections}
+        self._buffer = bytearray(BLOCK)
+        self._poll = select.epoll()
+        for descriptor in self._open:
+            self._poll.register(descriptor, select.EPOLLIN)
+
+    def take(self, seconds: float) -> int:
+        """Read for so many seconds; give the bytes."""
+        taken, end = 0, time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            for descriptor, _ in self._poll.poll(left):
+                size = self._open[descriptor].recv_into(self._buffer)
+                if not size:
+                    raise ConnectionError("the other side ended too early")
+                taken += size
+        return taken
+
+    def drain(self) -> None:
+        """Read until the other side has closed every connection."""
+        while self._open:
+            for descriptor, _ in self._poll.poll(DRAIN) or self._give_up():
+                if not self._open[descriptor].recv_into(self._buffer):
+                    self._poll.unregister(descriptor)
+                    del self._open[descriptor]
+
+    @staticmethod
+    def _give_up() -> NoReturn:
+        raise ConnectionError(f"the other side neither sends nor closes for {DRAIN:g} s")
 
 
 def bulk(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Send bytes as fast as they are taken, a little longer than the server counts."""
+    """Send bytes on all flows as fast as they are taken, a little longer than the server counts."""
     block, sent = bytes(BLOCK), 0
-    with _connect(arguments) as connection:
+    with ExitStack() as stack:
+        flows = {flow.fileno(): flow for flow in
+                 (stack.enter_context(_connect(arguments)) for _ in range(arguments.flows))}
+        poll = select.epoll()
+        for descriptor, flow in flows.items():
+            flow.setblocking(False)
+            poll.register(descriptor, select.EPOLLOUT)
         end = time.monotonic() + arguments.warm_up + arguments.seconds + AFTER
-        while time.monotonic() < end:
-            connection.sendall(block)
-            sent += BLOCK
+        while (left := end - time.monotonic()) > 0:
+            for descriptor, _ in poll.poll(left):
+                with suppress(BlockingIOError):
+                    sent += flows[descriptor].send(block)
     return {"bytes": sent}
 
 
@@ -84,58 +120,37 @@ def flood_server(arguments: argparse.Namespace) -> dict[str, Any]:
     """Count datagrams until standard input ends and nothing came for a while; each number counts once."""
     server = _datagrams(arguments.address)
     server.bind((arguments.address, 0))
-    server.setblocking(False)
+    native, seen = Flood(), ctypes.create_string_buffer(arguments.count)
     _announce(server)
-    seen = bytearray(arguments.count)
     first = last = 0.0
     inputs: list[Any] = [server, sys.stdin]
     while True:
         ready = select.select(inputs, (), (), None if sys.stdin in inputs else QUIET)[0]
         if server in ready:
             first = first or time.monotonic()
-            _mark(server, seen)
+            native.mark(server.fileno(), seen)
             last = time.monotonic()
         elif not ready:
-            return {"received": sum(seen), "seconds": last - first}
+            return {"received": sum(seen.raw), "seconds": last - first}
         if sys.stdin in ready:
             inputs = [server]
 
 
-def _mark(server: socket.socket, seen: bytearray) -> None:
-    """Read what waits."""
-    receive, number_at = server.recv, _NUMBER.unpack_from
-    try:
-        while True:
-            seen[number_at(receive(_LARGEST))[0]] = 1
-    except BlockingIOError:
-        return
-
-
 def flood(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Send numbered datagrams for so many seconds, `rate` of them a second; a rate of 0 is as fast as it goes.
-
-    It sleeps in between, so at high rates several go out together. What it cannot send in time it leaves.
-    """
-    channel = _datagrams(arguments.address)
-    channel.connect((arguments.address, arguments.port))
-    send, pack, clock = channel.send, _NUMBER.pack, time.monotonic
-    filler, rate = bytes(arguments.size - _NUMBER.size), arguments.rate
-    number, start = 0, clock()
-    while (gone := clock() - start) < arguments.seconds and number < arguments.count:
-        due = int(gone * rate) + 1 if rate else number + BURST
-        if due <= number:
-            time.sleep(number / rate - gone)
-        for one in range(number, min(due, number + BURST, arguments.count)):
-            send(pack(one) + filler)
-            number = one + 1
-    return {"sent": number, "seconds": clock() - start}
+    """Send numbered datagrams for so many seconds, `rate` of them a second; a rate of 0 is as fast as it goes."""
+    with _datagrams(arguments.address) as channel:
+        channel.connect((arguments.address, arguments.port))
+        sent, seconds = Flood().send(
+            channel.fileno(), arguments.size, arguments.rate, arguments.seconds, arguments.count
+        )
+    return {"sent": sent, "seconds": seconds}
 
 
 # --- round trips ---------------------------------------------------------------------------------------------------
 
 
 def pong(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Send each message back until standard input ends (datagrams) or the other side closes (a stream)."""
+    """Send each message back until an empty one comes (datagrams) or the other side closes (a stream)."""
     if arguments.protocol == "udp":
         server = _datagrams(arguments.address)
         server.bind((arguments.address, 0))
@@ -143,12 +158,14 @@ def pong(arguments: argparse.Namespace) -> dict[str, Any]:
         # The first message says who asks; a connected socket has the least to do.
         message, origin = server.recvfrom(_LARGEST)
         server.connect(origin)
+        server.settimeout(DRAIN)
         server.send(message)
     else:
         with _listen(arguments) as listener:
             _announce(listener)
             server, _ = listener.accept()
-    with server:
+    # The datagram of no bytes, the end, may get lost.
+    with server, suppress(TimeoutError):
         while message := server.recv(_LARGEST):
             server.send(message)
     return {}
@@ -159,20 +176,33 @@ def ping(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.protocol == "udp":
         channel = _datagrams(arguments.address)
         channel.connect((arguments.address, arguments.port))
-        channel.settimeout(1.0)
+        channel.settimeout(LATE)
     else:
         channel = _connect(arguments)
-    message, times = bytes(arguments.size), []
+    filler, times = bytes(arguments.size - _NUMBER.size), []
+    end = time.monotonic() + arguments.seconds
     with channel:
-        for _ in range(arguments.count):
+        for number in range(arguments.count):
+            if time.monotonic() > end:
+                break
             time.sleep(arguments.pause)
             start = time.perf_counter()
-            channel.send(message)
-            channel.recv(_LARGEST)
-            times.append(time.perf_counter() - start)
+            channel.send(_NUMBER.pack(number) + filler)
+            if _answered(channel, number):
+                times.append(time.perf_counter() - start)
         if arguments.protocol == "udp":
-            channel.send(b"")  # the end: a datagram of no bytes
-    return {"times": sorted(times)}
+            channel.send(b"")
+    return {"times": sorted(times), "lost": number + 1 - len(times)}
+
+
+def _answered(channel: socket.socket, number: int) -> bool:
+    """Wait for the answer to a message; answers to earlier ones, given up as lost, are passed over."""
+    try:
+        while _NUMBER.unpack_from(channel.recv(_LARGEST))[0] != number:
+            pass
+    except TimeoutError:
+        return False
+    return True
 
 
 # --- sockets -------------------------------------------------------------------------------------------------------
@@ -190,7 +220,7 @@ def _listen(arguments: argparse.Namespace) -> socket.socket:
     server.settimeout(20)
     # On every address: MPTCP's second subflow comes to another one than the first.
     server.bind(("", 0))
-    server.listen(1)
+    server.listen(arguments.flows)
     return server
 
 
@@ -227,11 +257,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--protocol", default="udp", choices=("udp", *STREAMS))
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--flows", type=int, default=1, help="connections at once")
     parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before counting begins")
     parser.add_argument("--size", type=int, default=64, help="bytes of a message, at least 8")
     parser.add_argument("--count", type=int, default=1000, help="messages at most")
     parser.add_argument("--rate", type=float, default=0.0, help="messages a second")
-    parser.add_argument("--pause", type=float, default=0.002, help="seconds between round trips")
+    parser.add_argument("--pause", type=float, default=0.001, help="seconds between round trips")
     parser.add_argument("--owner", type=int, default=1, help="process whose descendants' time is counted as ours")
     arguments = parser.parse_args()
     _say(TOOLS[arguments.tool](arguments))

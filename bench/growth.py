@@ -1,0 +1,167 @@
+"""Growth, in the engine alone: what a packet costs with more links, flows and peers, larger buffers, and loss.
+
+Every way is that of TCP: super-packets are cut, framed, received, ordered and merged again. The costs of the way out
+and of the way in are added up and given relative to two links, one flow and one peer in the same repeats.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from alagg.engine.endpoint import Endpoint
+from alagg.engine.merge import Merger
+from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
+from alagg.engine.segment import cut
+from bench.engine import HERE, PACE, PREFIX, SEGMENT, WINDOW, Case, finish_round, measure, super_packet, take_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PACKETS: Final = 8192
+"""Packets of one measurement."""
+VISIT: Final = 8
+"""Segments that a flow sends before it is the next one's turn."""
+READ: Final = 64
+"""Frames that are read from a link at once."""
+SEED: Final = 1
+
+
+@dataclass(frozen=True)
+class Way:
+    """What the packets meet on their way."""
+
+    links: int = 2
+    flows: int = 1
+    peers: int = 1
+    window: int = WINDOW
+    depth: int = 0
+    """Frames that a first link lags behind: so many packets, at least, are held for order."""
+    loss: float = 0.0
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a way costs: seconds per packet, one of each repeat."""
+
+    axis: str
+    value: str
+    way: Way
+    out: tuple[float, ...]
+    into: tuple[float, ...]
+
+    @property
+    def total(self) -> list[float]:
+        """Both directions together."""
+        return [out + into for out, into in zip(self.out, self.into, strict=True)]
+
+
+BASE: Final = Way()
+AXES: Final[dict[str, dict[str, Way]]] = {
+    "base": {"2 links, 1 flow, 1 peer": BASE},
+    "links": {str(count): Way(links=count) for count in (1, 4, 8)},
+    "flows": {str(count): Way(flows=count) for count in (10, 1000)},
+    "peers": {str(count): Way(peers=count) for count in (16, 128)},
+    "all three": {"8 links, 1000 flows, 128 peers": Way(links=8, flows=1000, peers=128)},
+    "window": {f"2^{bits}": Way(window=1 << bits) for bits in (12, 20)},
+    "reorder depth": {str(depth): Way(depth=depth) for depth in (64, 512, 2048)},
+    "loss": {f"{share:.0%}": Way(loss=share) for share in (0.01, 0.05)},
+}
+"""What grows, and how far; all else stays as in the base."""
+
+
+def run(repeats: int) -> list[Growth]:
+    """Measure every way, in turns."""
+    ways = [(axis, value, way) for axis, values in AXES.items() for value, way in values.items()]
+    cases = [Case(side, partial(prepare, way), packets=PACKETS) for _, _, way in ways
+             for side, prepare in (("out", out_work), ("in", in_work))]
+    samples = [cost.samples for cost in measure(cases, repeats)]
+    pairs = zip(samples[::2], samples[1::2], strict=True)
+    return [Growth(*one, *both) for one, both in zip(ways, pairs, strict=True)]
+
+
+def out_work(way: Way) -> Callable[[], object]:
+    """From super-packets to frames."""
+    endpoint = Endpoint(NodeSettings(1, window=way.window), settings(way, THERES), (HERE,), 0.0)
+    captured = [packet for _, packet in super_packets(way)]
+
+    def work() -> None:
+        now = 0.0
+        for packet in captured:
+            now += PACE * VISIT
+            endpoint.send(cut(packet, SEGMENT), now)
+            finish_round(endpoint, now)
+        assert sum(peer.sender.sent for peer in endpoint.peers.values()) == PACKETS
+
+    return work
+
+
+def in_work(way: Way) -> Callable[[], object]:
+    """From frames to super-packets."""
+    node = NodeSettings(2, window=way.window)
+    endpoint = Endpoint(node, settings(way, THERES, here=True), tuple(THERES[: way.peers]), 0.0)
+    links = [list(peer.links.values()) for peer in endpoint.peers.values()]
+    batches = [(links[peer][link], frames) for peer, link, frames in reads(way)]
+    merger = Merger(udp=True)
+
+    def work() -> None:
+        now = 0.0
+        for link, frames in batches:
+            now += PACE * len(frames)
+            endpoint.receive(link, frames, PREFIX, now)
+            merger.merge(finish_round(endpoint, now))
+        endpoint.flush(now)
+        merger.merge(finish_round(endpoint, now))
+        arrived = sum(len(frames) for _, frames in batches)
+        assert sum(peer.receiver.delivered for peer in endpoint.peers.values()) == arrived
+
+    return work
+
+
+THERES: Final = [ipaddress.IPv4Network(f"10.99.{number // 250 + 1}.{number % 250 + 1}") for number in range(256)]
+"""The peers' addresses."""
+
+
+def settings(way: Way, destinations: list[ipaddress.IPv4Network], *, here: bool = False) -> list[PeerSettings]:
+    """Give the peers' settings: of the sending side, or with `here` of the receiving one, whose peers are we."""
+    links = tuple(LinkSettings(f"link{number}", 1500) for number in range(way.links))
+    # The receiving side is as many hosts as there are peers; each is seen as a peer of its own with our address.
+    return [
+        PeerSettings(f"peer{number}", (HERE,) if here else (destinations[number],), links, "round-robin",
+                     reorder_timeout=10.0 if way.depth else None)
+        for number in range(way.peers)
+    ]
+
+
+def super_packets(way: Way) -> Iterator[tuple[int, bytes]]:
+    """Give what the flows send, one after the other, each with the number of its peer."""
+    for visit in range(PACKETS // VISIT):
+        flow, peer = visit % way.flows, visit % way.peers
+        yield peer, super_packet(SEGMENT, visit // max(way.flows, way.peers), segments=VISIT, port=5002 + flow,
+                                 destination=THERES[peer])
+
+
+def reads(way: Way) -> list[tuple[int, int, list[bytes]]]:
+    """Give the frames as they are read from the links, all links in turns, with the peer's and the link's number."""
+    chance = random.Random(SEED)
+    peers = [Peer(one, NodeSettings(1), (HERE,), 0.0) for one in settings(way, THERES)]
+    for number, packet in super_packets(way):
+        peers[number].sender.send(cut(packet, SEGMENT), 0.0)
+    queues = []
+    for number, peer in enumerate(peers):
+        for index, link in enumerate(peer.links.values()):
+            frames = [frame for frame in take_frames(link) if chance.random() >= way.loss]
+            lag = way.depth // READ if index == 0 and way.links > 1 else 0
+            starts = range(0, len(frames), READ)
+            queues += [(at // READ + lag, number, index, frames[at : at + READ]) for at in starts]
+    return [(number, index, frames) for _, number, index, frames in sorted(queues, key=lambda one: one[0])]
+
+
+def combined(growths: list[Growth]) -> tuple[Growth, Growth]:
+    """Give the base and the way on which all three grow."""
+    found = {growth.axis: growth for growth in growths}
+    return found["base"], found["all three"]
+
