@@ -3,6 +3,8 @@
 PYTHON ?= python3
 # What the targets hand on: make test ARGS='-k recovery', make demo ARGS=--help, ...
 ARGS ?=
+# How long `make fuzz` looks for new inputs, all targets together.
+SECONDS ?= 30
 
 BIN := .venv/bin
 INSTALL := scripts/install-packages
@@ -27,8 +29,9 @@ lint: packages-build .venv/stamp  ## ruff, all rules
 types: packages-build .venv/stamp  ## mypy, strict
 	$(BIN)/mypy $(ARGS)
 
-fuzz: packages-build .venv/compiled  ## property tests with many more examples
+fuzz: packages-build .venv/compiled  ## property tests with more examples, then SECONDS of coverage-guided fuzzing
 	$(BIN)/python -m pytest -m fuzz --hypothesis-profile=fuzz --timeout=600 $(ARGS)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 bench: packages-lab .venv/compiled  ## measure the engine and the whole, beside kernel MPTCP (needs root)
 	$(BIN)/python -m bench $(ARGS)

@@ -184,7 +184,7 @@ class Receiver:
     def receive(self, link: Link, frames: Sequence[bytes], offset: int, now: float) -> None:
         """Take the frames that came over a link; each starts at `offset` of its bytes."""
         size = 0
-        touched: set[Lane] = set()
+        touched: dict[Lane, None] = {}
         for data in frames:
             try:
                 frame = decode(data, offset)
@@ -203,7 +203,7 @@ class Receiver:
                 self.unknown_lane += 1
                 continue
             self._data(lane, link, frame, now)
-            touched.add(lane)
+            touched[lane] = None
         link.rx_bytes += size
         for lane in touched:
             if lane.reorder.held:

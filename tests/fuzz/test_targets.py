@@ -1,0 +1,72 @@
+"""Every input that fuzzing has kept stays good, and so does any other: the targets without their fuzzer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import forms
+from tests.fuzz import seeds
+from tests.fuzz.targets import TARGETS
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+pytestmark = pytest.mark.fuzz
+
+ROOT: Final = Path(__file__).parents[2]
+NAMES: Final = pytest.mark.parametrize("name", TARGETS)
+
+
+@NAMES
+def test_corpus(name: str) -> None:
+    inputs = sorted((seeds.CORPUS / name).iterdir())
+    assert inputs
+    for path in inputs:
+        try:
+            TARGETS[name](path.read_bytes())
+        except AssertionError as error:
+            raise AssertionError(path.name) from error
+
+
+@NAMES
+def test_seeds_are_in_the_corpus(name: str) -> None:
+    for seed, data in getattr(seeds, name)():
+        assert (seeds.CORPUS / name / seed).read_bytes() == data
+
+
+@NAMES
+def test_any_bytes(name: str) -> None:
+    given(st.binary(max_size=400))(TARGETS[name])()
+
+
+@pytest.fixture
+def other_form(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Give a form that differs from the plain one in a trifle, in place of the compiled one."""
+    other = forms.plain_anew()
+    monkeypatch.setattr(forms, "both", lambda: [forms.plain(), other])
+    return other
+
+
+def test_difference_between_forms_is_found(other_form: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_form.recovery, "TRIAL_FRAMES", 1)
+    monkeypatch.setattr(other_form.segment, "_CWR", 0)
+    monkeypatch.setattr(other_form.merge, "MAX_SEGMENTS", 2)
+    monkeypatch.setattr(other_form.header, "TYPES", {1})
+    for name in ("header", "node", "cut", "merge"):
+        with pytest.raises(AssertionError):
+            test_corpus(name)
+
+
+def test_guided_fuzzing_runs(tmp_path: Path) -> None:
+    pytest.importorskip("atheris")
+    command = [sys.executable, "-m", "tests.fuzz.guided", "netlink", str(tmp_path), "-runs=2000", "-seed=1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Done 2000 runs" in done.stderr

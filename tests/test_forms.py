@@ -1,0 +1,138 @@
+"""The compiled engine against the plain one, packet by packet: the same goes in, the same comes out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alagg.engine import receiver
+from tests import forms
+from tests.engine.helpers import ONE, ONE6, TWO, TWO6, frame, ipv4, ipv6
+from tests.engine.packets import UDP, Packet, packets
+from tests.engine.test_merge import batches
+from tests.twins import LINKS, Twins
+
+pytestmark = pytest.mark.skipif(forms.compiled() is None, reason="the engine was not compiled")
+
+SEQUENCES = st.one_of(
+    st.integers(0, 40),
+    st.integers(0xFFFF_FFF0, 0xFFFF_FFFF),
+    st.sampled_from([64, 127, 128, 8191, 8192, 9000, 1 << 31, (1 << 31) + 1]),
+)
+PAUSES = st.sampled_from([0.0, 0.0, 0.001, 0.01, 0.05, 0.3, 1.0, 2.0])
+EPOCHS = st.sampled_from([7, 7, 7, 8, 9, 0xFFFF_FFFF])
+
+
+def test_forms_are_what_they_say_and_leave_the_process_alone() -> None:
+    compiled = forms.compiled()
+    assert compiled
+    assert str(forms.plain().receiver.__file__).endswith(".py")
+    assert str(compiled.receiver.__file__).endswith(".so")
+    assert forms.plain().receiver.decode is forms.plain().header.decode
+    assert sys.modules["alagg.engine.receiver"] is receiver is sys.modules["alagg.engine"].receiver
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> bytes:
+    """Give a frame with a packet that is ours or is not, or with a piece of one."""
+    sequence = draw(SEQUENCES)
+    payload = draw(st.sampled_from([
+        ipv4(sequence.to_bytes(4, "big"), TWO, ONE), ipv6(b"6", TWO6, ONE6), ipv4(b"?", "10.9.9.9", ONE), b"any",
+    ]))  # fmt: skip
+    last = draw(st.sampled_from([0, 0, 0, 1, 3]))
+    place = (min(draw(st.integers(0, 3)), last), last)
+    lane = draw(st.sampled_from([0, 0, 0, 15, 16]))
+    return frame(sequence, payload, epoch=draw(EPOCHS), lane=lane, link_sequence=draw(SEQUENCES), place=place)
+
+
+RECEIVE = st.tuples(st.just("receive"), st.integers(0, LINKS - 1), st.lists(frames(), max_size=12))
+WAIT = st.tuples(st.just("wait"), PAUSES)
+SEND = st.tuples(
+    st.just("send"),
+    st.lists(st.sampled_from([10, 200, 1000, 65_507]).map(lambda size: ipv4(bytes(size))), max_size=20),
+    st.tuples(*[st.sampled_from([1000, 1000, 0, 1, 5])] * LINKS),
+)
+VERBS = st.lists(st.one_of(RECEIVE, RECEIVE, WAIT, SEND), max_size=15)
+
+
+@given(verbs=VERBS, scheduler=st.sampled_from(["redundant", "round-robin"]))
+def test_whole_engine(verbs: list[tuple[Any, ...]], scheduler: str) -> None:
+    """Sender and receiver with all their parts; `Twins` compares after each verb."""
+    twins = Twins(scheduler=scheduler)
+    for verb, *arguments in verbs:
+        getattr(twins, verb)(*arguments)
+    twins.flush()
+
+
+@given(st.lists(st.tuples(EPOCHS, SEQUENCES, PAUSES), max_size=60))
+def test_recovery(numbers: list[tuple[int, int, float]]) -> None:
+    ways = [engine.recovery.Recovery(64) for engine in forms.both()]
+    now = 0.0
+    for epoch, sequence, pause in numbers:
+        now += pause
+        plain, compiled = [(way.accept(epoch, sequence, now), way.epoch, way.counters()) for way in ways]
+        assert compiled == plain
+
+
+@given(
+    st.sampled_from([None, 0.0, 0.02]),
+    st.lists(st.tuples(st.sampled_from(["push", "push", "push", "expire", "passed", "flush"]), SEQUENCES, PAUSES)),
+)
+def test_reorder(timeout: float | None, verbs: list[tuple[str, int, float]]) -> None:
+    buffers = [engine.reorder.Reorder(timeout) for engine in forms.both()]
+    now = 0.0
+    pushed: set[int] = set()
+    for verb, sequence, pause in verbs:
+        now += pause
+        if verb == "push" and sequence in pushed:  # elimination has seen to that
+            continue
+        pushed.add(sequence)
+        plain, compiled = [reordered(buffer, verb, sequence, now) for buffer in buffers]
+        assert compiled == plain
+
+
+def reordered(buffer: Any, verb: str, sequence: int, now: float) -> tuple[Any, ...]:
+    """Give what a buffer releases upon a verb, and what it counts."""
+    out: list[Any] = []
+    if verb == "push":
+        buffer.push((sequence, 0, 0, b"payload", 7), now, out)
+    elif verb == "expire":
+        buffer.expire(now, out)
+    elif verb == "passed":
+        buffer.passed_by_all(sequence, now, out)
+    else:
+        buffer.flush(out)
+    return out, buffer.held, buffer.late, buffer.given_up, buffer.overflows, buffer.timeout, buffer.deadline()
+
+
+@given(st.one_of(packets(), packets(UDP)), st.integers(60, 1500))
+def test_cut_and_complete(packet: Packet, size: int) -> None:
+    data = packet.pack_partial()
+    plain, compiled = [(engine.segment.cut(data, size), engine.segment.complete(data)) for engine in forms.both()]
+    assert compiled == plain
+
+
+@given(batches(), st.booleans())
+def test_merge(batch: list[Packet], udp: bool) -> None:  # noqa: FBT001 - Hypothesis draws it
+    data = [packet.pack() for packet in batch]
+    mergers = [engine.merge.Merger(udp=udp) for engine in forms.both()]
+    plain, compiled = [(merger.merge(data), merger.merged, merger.super_packets) for merger in mergers]
+    assert compiled == plain
+
+
+@given(st.lists(st.binary(max_size=60), max_size=4), frames(), st.integers(0, 30))
+def test_parsing(noise: list[bytes], good: bytes, offset: int) -> None:
+    for data in (*noise, good, bytes(offset) + good):
+        plain, compiled = [decoded(engine, data, offset) for engine in forms.both()]
+        assert compiled == plain
+
+
+def decoded(engine: Any, data: bytes, offset: int) -> Any:
+    try:
+        return engine.header.decode(data, offset)
+    except engine.header.MalformedFrameError as error:
+        return error.reason
