@@ -1,10 +1,20 @@
-"""What all tests share: how hard Hypothesis looks."""
+"""What all tests share: how hard Hypothesis looks, and what is left out without root."""
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import settings
 
 # A deadline would assert real speed.
 settings.register_profile("default", deadline=None)
-settings.register_profile("fuzz", deadline=None, max_examples=5000)
+settings.register_profile("fuzz", deadline=None, max_examples=1200)
 settings.load_profile("default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what needs root where there is none, and say so."""
+    for item in items:
+        if os.geteuid() and item.get_closest_marker("netns"):
+            item.add_marker(pytest.mark.skip(reason="makes network namespaces, which needs root"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,6 @@ from alagg.lab.topology import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what needs root where there is none, and say so."""
-    for item in items:
-        if os.geteuid() and item.get_closest_marker("netns"):
-            item.add_marker(pytest.mark.skip(reason="makes network namespaces, which needs root"))
 
 
 @pytest.hookimpl(wrapper=True)

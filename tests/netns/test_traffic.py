@@ -32,9 +32,9 @@ LARGEST: Final[dict[Family, int]] = {4: 65_503, 6: 65_483}
 SCRIPT: Final = str(Path(__file__).parents[2] / "scripts" / "alagg-iptables")
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with running(Lab(links=2)) as built:
+@pytest.fixture(scope="module", params=["yes", "no"], ids=["gso", "no-gso"])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with running(Lab(links=2), gso=request.param) as built:
         yield built
 
 
@@ -107,6 +107,9 @@ def test_another_ip_protocol(lab: Lab) -> None:
 
 def test_tcp(lab: Lab) -> None:
     assert_transfers_cross(lab.a, lab.b, 20_000_000)
+    wanted = "gso = yes" in lab.a.node.config.read_text()
+    for host in lab.hosts:
+        assert (host.node.status()["capture"]["super_packets"] > 0) == wanted
 
 
 @pytest.mark.slow
