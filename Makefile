@@ -6,6 +6,10 @@ ARGS ?=
 # How long `make fuzz` looks for new inputs, all targets together.
 SECONDS ?= 30
 
+# What tests the engine and the edges, and with them what has a compiled and a plain form.
+TWO_FORMS := tests/engine tests/sim tests/ports tests/test_form.py tests/test_worker.py tests/test_worker_process.py \
+	tests/netns/test_traffic.py tests/netns/test_faults.py
+
 BIN := .venv/bin
 INSTALL := scripts/install-packages
 .DEFAULT_GOAL := help
@@ -20,8 +24,9 @@ build: packages-build .venv/compiled  ## install what is needed; then .venv/bin/
 demo: packages-lab .venv/compiled  ## two hosts, two links, one of them pulled: with and without alagg (needs root)
 	$(BIN)/alagg lab demo $(ARGS)
 
-test: packages-test .venv/compiled  ## run all tests (those in network namespaces need root)
+test: packages-test .venv/compiled  ## run all tests, what has two forms in both (as root: some make namespaces)
 	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,ALAGG_PURE=all $(BIN)/python -m pytest -m 'not slow' $(TWO_FORMS))
 
 lint: packages-build .venv/stamp  ## ruff, all rules
 	$(BIN)/ruff check $(ARGS) .
