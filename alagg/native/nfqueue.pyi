@@ -1,5 +1,9 @@
 from socket import socket
+from typing import final
 
+from typing_extensions import Self
+
+@final
 class Reader:
     """Reads the messages of a queue, at most `batch` (1 to 64) at once."""
 
@@ -8,7 +12,7 @@ class Reader:
     dropped_malformed: int
     overruns: int
     last: int
-    def __init__(self, sock: socket, batch: int) -> None: ...
+    def __new__(cls, sock: socket, batch: int) -> Self: ...
     def read(self) -> tuple[list[bytes], list[int]]:
         """Give the packets that wait, and for each what the kernel says of it (NFQA_SKB_INFO).
 

@@ -1,5 +1,7 @@
+# cython: auto_pickle=False, autotestdict=False
 """NFQUEUE in batches: many netlink messages with one system call, parsed in place."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_SetFromErrno
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
@@ -46,6 +48,7 @@ DEF ATTR_SKB_INFO = 14
 DEF ATTR_TYPE_MASK = 0x3FFF
 
 
+@cython.final
 cdef class Reader:
     """Reads the messages of a queue, at most `batch` at once."""
 

@@ -1,5 +1,7 @@
+# cython: auto_pickle=False, autotestdict=False
 """AF_PACKET in batches: many frames with one system call, during which other threads may run."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_SetFromErrno
 from cpython.list cimport PyList_GET_SIZE
@@ -36,6 +38,7 @@ DEF PIECES = 3         # of a frame: prefix, header, payload
 DEF RECEIVE_BATCH = 64
 
 
+@cython.final
 cdef class Sender:
     """Sends frames on one socket."""
 
@@ -95,6 +98,7 @@ cdef class Sender:
         return 0
 
 
+@cython.final
 cdef class Receiver:
     """Receives frames of at most `size` bytes on one socket."""
 

@@ -1,7 +1,9 @@
+# cython: auto_pickle=False, autotestdict=False
 """Writing to a TUN device: a whole batch of packets and super-packets while other threads may run."""
 
-from errno import errorcode
+from errno import errorcode as _errorcode
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_SIZE
 from libc.errno cimport EINTR, errno
@@ -22,6 +24,7 @@ DEF BATCH = 64          # items of one round
 DEF VECTORS = 1024      # pieces of one round, and of one item (IOV_MAX)
 
 
+@cython.final
 cdef class Writer:
     """Writes packets and super-packets to one queue of a TUN device that was opened with IFF_VNET_HDR."""
 
@@ -105,6 +108,6 @@ cdef class Writer:
         if error == 0:
             self.written += packets
         else:
-            name = errorcode.get(error, "unknown")
+            name = _errorcode.get(error, "unknown")
             self.refused[name] = self.refused.get(name, 0) + packets
         return 0
