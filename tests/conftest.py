@@ -1,4 +1,4 @@
-"""What all tests share: how hard Hypothesis looks, and what is left out without root."""
+"""What all tests share: how hard Hypothesis looks, what is left out without root, and which form runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import os
 import pytest
 from hypothesis import settings
 
+from alagg import form
+
 # A deadline would assert real speed.
 settings.register_profile("default", deadline=None)
 settings.register_profile("fuzz", deadline=None, max_examples=1200)
 settings.load_profile("default")
+
+
+def pytest_report_header() -> str:
+    """Say which form the tests are about."""
+    return f"alagg: engine {form.engine()}, edges {form.edges()}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
+
 import alagg.engine
 from alagg import form
 
@@ -77,3 +79,6 @@ def _finders(finders: list[Any]) -> Iterator[None]:
                 del sys.modules[name]
         sys.modules.update(usual)
         alagg.engine = package
+
+
+needs_compiled = pytest.mark.skipif(compiled() is None, reason="the engine was not compiled")

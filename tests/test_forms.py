@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from tests.engine.packets import UDP, Packet, packets
 from tests.engine.test_merge import batches
 from tests.twins import LINKS, Twins
 
-pytestmark = pytest.mark.skipif(forms.compiled() is None, reason="the engine was not compiled")
+pytestmark = forms.needs_compiled
 
 SEQUENCES = st.one_of(
     st.integers(0, 40),

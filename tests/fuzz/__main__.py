@@ -9,6 +9,7 @@ under `TARGET-crash-*` what broke something; `python -m tests.fuzz.guided TARGET
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -39,10 +40,24 @@ def run(target: str, seconds: int) -> bool:
     command = [
         sys.executable, "-m", "tests.fuzz.guided", target, str(found), str(CORPUS / target),
         f"-artifact_prefix={found}-", f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-timeout={SLOWEST}",
-        "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1",
+        "-rss_limit_mb=4096", "-verbosity=0", "-print_final_stats=1",
     ]  # fmt: skip
     say(f"fuzzing {target} for {seconds} s")
-    return subprocess.run(command, check=False).returncode == 0
+    return subprocess.run(command, env=environment(), check=False).returncode == 0
+
+
+def environment() -> dict[str, str]:
+    """Give the environment of a run; under a sanitizer (`LD_PRELOAD`) atheris comes first.
+
+    The sanitizer has functions of the same names that take coverage and throw it away.
+    """
+    preloaded = os.environ.get("LD_PRELOAD", "")
+    if "asan" not in preloaded:
+        return dict(os.environ)
+    atheris = find_spec("atheris.core_with_libfuzzer")
+    assert atheris
+    options = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:detect_leaks=0"
+    return {**os.environ, "LD_PRELOAD": f"{atheris.origin} {preloaded}", "ASAN_OPTIONS": options}
 
 
 def main() -> int:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alagg.engine.merge import ALONE, MAX_LENGTH, MAX_SEGMENTS, Item, Merger
+from tests import forms
 from tests.engine.packets import parse
 from tests.engine.test_merge import batches, taken_apart, whole
-from tests.fuzz.forms import needs_compiled, plain
 
 pytestmark = pytest.mark.fuzz
 
@@ -79,12 +79,9 @@ def test_mutated_batches(batch: list[bytes]) -> None:
     check(batch)
 
 
-PLAIN = plain("merge")
-
-
-@needs_compiled("merge")
+@forms.needs_compiled
 @given(st.one_of(mutated(), st.lists(st.binary(max_size=120), max_size=10)))
 def test_both_forms_are_one(batch: list[bytes]) -> None:
-    compiled, interpreted = Merger(udp=True), PLAIN.Merger(udp=True)
-    assert compiled.merge(batch) == interpreted.merge(batch)
-    assert (compiled.merged, compiled.super_packets) == (interpreted.merged, interpreted.super_packets)
+    mergers = [engine.merge.Merger(udp=True) for engine in forms.both()]
+    plain, compiled = [(merger.merge(batch), merger.merged, merger.super_packets) for merger in mergers]
+    assert compiled == plain

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alagg.engine.segment import complete, cut
+from tests import forms
 from tests.engine.packets import UDP, Packet, packets, parse
-from tests.fuzz.forms import needs_compiled, plain
 
 pytestmark = pytest.mark.fuzz
 
@@ -72,11 +72,8 @@ def test_every_shorter_packet(packet: Packet, draw: st.DataObject) -> None:
     assert complete(data) == data
 
 
-PLAIN = plain("segment")
-
-
-@needs_compiled("segment")
+@forms.needs_compiled
 @given(st.one_of(mutated(), st.binary(max_size=200)), st.integers(0, 600))
 def test_both_forms_are_one(data: bytes, size: int) -> None:
-    assert cut(data, size) == PLAIN.cut(data, size)
-    assert complete(data) == PLAIN.complete(data)
+    plain, compiled = [(engine.segment.cut(data, size), engine.segment.complete(data)) for engine in forms.both()]
+    assert compiled == plain
