@@ -13,7 +13,7 @@ TWO_FORMS := tests/engine tests/sim tests/ports tests/test_form.py tests/test_wo
 BIN := .venv/bin
 INSTALL := scripts/install-packages
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint types fuzz bench docs config clean
+.PHONY: help build demo test lint types fuzz bench profile docs config clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,11 @@ fuzz: packages-build .venv/compiled  ## property tests with more examples, then 
 	$(BIN)/python -m pytest -m fuzz --hypothesis-profile=fuzz --timeout=600 $(ARGS)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
-bench: packages-lab .venv/compiled  ## measure the engine and the whole, beside kernel MPTCP (needs root)
+bench: packages-bench .venv/compiled  ## measure alagg beside others, against its goals (ARGS=--quick; needs root)
 	$(BIN)/python -m bench $(ARGS)
+
+profile: packages-bench .venv/compiled  ## where both nodes' time goes during a TCP transfer (needs root)
+	$(BIN)/python -m bench.profiling $(ARGS)
 
 docs: packages-build .venv/compiled  ## build the API reference into docs/api
 	rm -rf docs/api
@@ -57,10 +60,11 @@ clean:  ## remove everything that was built
 
 # --- not for the command line ----------------------------------------------------------------------------------
 
-.PHONY: packages-build packages-lab packages-test
+.PHONY: packages-build packages-lab packages-test packages-bench
 packages-build: ; @$(INSTALL) build
 packages-lab:   ; @$(INSTALL) build lab
 packages-test:  ; @$(INSTALL) build lab test
+packages-bench: ; @$(INSTALL) build lab bench
 
 # The packages come first: without them there may be no Python yet.
 .venv/stamp: pyproject.toml scripts/make-venv | packages-build

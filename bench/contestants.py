@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from contextlib import contextmanager
@@ -186,10 +187,17 @@ class Alagg(Contestant):
         self.lab.configure({"scheduler": self.scheduler, **self.how.options})
         with _environment(form.VARIABLE, self.how.pure):
             for host in self.lab.hosts:
-                with host.node.config.open("a", encoding="utf-8") as file:
-                    file.write(self._more_config)
+                if self._more_config:
+                    self._configure_more(host)
                 host.node.start()
         self._await_links()
+
+    def _configure_more(self, host: Host) -> None:
+        """Add to a host's configuration; as there are more peers then, each link needs to say whose it is."""
+        (peer,) = (other.letter for other in self.lab.hosts if other is not host)
+        config = host.node.config.read_text(encoding="utf-8")
+        config = re.sub(r"^(\[link eth\d+\])$", rf"\1\npeer = {peer}", config, flags=re.MULTILINE)
+        host.node.config.write_text(config + self._more_config, encoding="utf-8")
 
     def processes(self, host: Host) -> list[int]:
         """Give the node's supervisor and its worker."""

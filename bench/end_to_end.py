@@ -11,6 +11,7 @@ import json
 import os
 import select
 import subprocess
+import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -46,22 +47,24 @@ class Plan:
     """How long everything takes."""
 
     rounds: int = 3
-    tcp_seconds: float = 3.0
+    budget: float = 780.0
+    """Seconds after which no further round is begun; it would end later."""
+    tcp_seconds: float = 2.5
     flows: tuple[int, ...] = (1, 8)
-    trial_seconds: float = 0.5
-    trials: int = 6
+    trial_seconds: float = 0.4
+    trials: int = 5
     precision: float = 0.06
     """Width of the bracket at which the search for a rate ends, as a share."""
     sizes: tuple[int, ...] = (64, 512, 1400)
     """Bytes of the UDP payload."""
-    pings: int = 1500
-    loaded_pings: int = 1500
+    pings: int = 1000
+    loaded_pings: int = 1000
 
 
 FULL: Final = Plan()
 QUICK: Final = Plan(
-    rounds=2, tcp_seconds=1.0, flows=(1,), trial_seconds=0.25, trials=4, precision=0.15, sizes=(64, 1400), pings=400,
-    loaded_pings=200,
+    rounds=2, budget=120.0, tcp_seconds=1.0, flows=(1,), trial_seconds=0.2, trials=3, precision=0.2, sizes=(64, 1400),
+    pings=300, loaded_pings=150,
 )
 
 
@@ -99,7 +102,11 @@ def run(names: Sequence[str], plan: Plan, say: Callable[[str], None]) -> dict[st
                 say(f"{name} does not take part: {error}")
         if not standings:
             raise LabError("no contestant could be set up")
+        begin = time.monotonic()
         for number in range(plan.rounds):
+            if number and (time.monotonic() - begin) * (number + 1) / number > plan.budget:
+                say(f"no time for more than {number} rounds")
+                break
             for standing in standings.values():
                 say(f"round {number + 1} of {plan.rounds}: {standing.contestant.title}")
                 with standing.contestant.turn():

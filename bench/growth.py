@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.merge import Merger
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
+from alagg.engine.scheduler.round_robin import TURN
 from alagg.engine.segment import cut
 from bench.engine import HERE, PACE, PREFIX, SEGMENT, WINDOW, Case, finish_round, measure, super_packet, take_frames
 
@@ -27,6 +28,8 @@ VISIT: Final = 8
 """Segments that a flow sends before it is the next one's turn."""
 READ: Final = 64
 """Frames that are read from a link at once."""
+FIRST: Final = 104
+"""Bytes of the packets that come before those that are measured."""
 SEED: Final = 1
 
 
@@ -87,6 +90,9 @@ def out_work(way: Way) -> Callable[[], object]:
     """From super-packets to frames."""
     endpoint = Endpoint(NodeSettings(1, window=way.window), settings(way, THERES), (HERE,), 0.0)
     captured = [packet for _, packet in super_packets(way)]
+    for number in range(way.peers):
+        endpoint.send(first_packets(way, number), 0.0)
+        finish_round(endpoint, 0.0)
 
     def work() -> None:
         now = 0.0
@@ -94,7 +100,8 @@ def out_work(way: Way) -> Callable[[], object]:
             now += PACE * VISIT
             endpoint.send(cut(packet, SEGMENT), now)
             finish_round(endpoint, now)
-        assert sum(peer.sender.sent for peer in endpoint.peers.values()) == PACKETS
+        first = way.peers * way.links * TURN
+        assert sum(peer.sender.sent for peer in endpoint.peers.values()) == PACKETS + first
 
     return work
 
@@ -104,7 +111,11 @@ def in_work(way: Way) -> Callable[[], object]:
     node = NodeSettings(2, window=way.window)
     endpoint = Endpoint(node, settings(way, THERES, here=True), tuple(THERES[: way.peers]), 0.0)
     links = [list(peer.links.values()) for peer in endpoint.peers.values()]
-    batches = [(links[peer][link], frames) for peer, link, frames in reads(way)]
+    first, then = reads(way)
+    for peer, link, frames in first:
+        endpoint.receive(links[peer][link], frames, PREFIX, 0.0)
+        finish_round(endpoint, 0.0)
+    batches = [(links[peer][link], frames) for peer, link, frames in then]
     merger = Merger(udp=True)
 
     def work() -> None:
@@ -115,7 +126,7 @@ def in_work(way: Way) -> Callable[[], object]:
             merger.merge(finish_round(endpoint, now))
         endpoint.flush(now)
         merger.merge(finish_round(endpoint, now))
-        arrived = sum(len(frames) for _, frames in batches)
+        arrived = sum(len(frames) for _, _, frames in (*first, *then))
         assert sum(peer.receiver.delivered for peer in endpoint.peers.values()) == arrived
 
     return work
@@ -144,10 +155,23 @@ def super_packets(way: Way) -> Iterator[tuple[int, bytes]]:
                                  destination=THERES[peer])
 
 
-def reads(way: Way) -> list[tuple[int, int, list[bytes]]]:
-    """Give the frames as they are read from the links, all links in turns, with the peer's and the link's number."""
+def first_packets(way: Way, peer: int) -> list[bytes]:
+    """Give a turn of small packets for each link to a peer: what happens once in a life is not to be measured."""
+    return cut(super_packet(FIRST, 0, segments=way.links * TURN, destination=THERES[peer]), FIRST)
+
+
+Read = tuple[int, int, list[bytes]]
+"""The number of a peer, that of its link, and what is read from it at once."""
+
+
+def reads(way: Way) -> tuple[list[Read], list[Read]]:
+    """Give the frames as they are read from the links, all links in turns: the very first ones, and the others."""
     chance = random.Random(SEED)
     peers = [Peer(one, NodeSettings(1), (HERE,), 0.0) for one in settings(way, THERES)]
+    first = []
+    for number, peer in enumerate(peers):
+        peer.sender.send(first_packets(way, number), 0.0)
+        first += [(number, index, take_frames(link)) for index, link in enumerate(peer.links.values())]
     for number, packet in super_packets(way):
         peers[number].sender.send(cut(packet, SEGMENT), 0.0)
     queues = []
@@ -157,7 +181,7 @@ def reads(way: Way) -> list[tuple[int, int, list[bytes]]]:
             lag = way.depth // READ if index == 0 and way.links > 1 else 0
             starts = range(0, len(frames), READ)
             queues += [(at // READ + lag, number, index, frames[at : at + READ]) for at in starts]
-    return [(number, index, frames) for _, number, index, frames in sorted(queues, key=lambda one: one[0])]
+    return first, [(number, index, frames) for _, number, index, frames in sorted(queues, key=lambda one: one[0])]
 
 
 def combined(growths: list[Growth]) -> tuple[Growth, Growth]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
-from bench.contestants import Alagg
+from bench.contestants import Alagg, Contestant
 from bench.end_to_end import transfer
 from bench.summary import summarise
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from bench.contestants import Contestant
-
 LINKS: Final = (1, 2, 4, 8)
 FLOWS: Final = (1, 10, 1000)
 PEERS: Final = (1, 16, 128)
+BASE: Final = 2
+"""Links to which the others' cost is compared."""
 SECONDS: Final = 3.0
 ROUNDS: Final = 3
 
@@ -41,6 +41,8 @@ def ways() -> dict[tuple[str, int], tuple[Callable[[], Contestant], int]]:
     return {
         **{("links", count): (partial(Alagg, "round-robin", count), 1) for count in LINKS},
         **{("flows", count): (bond, count) for count in FLOWS},
+        # What so many flows cost without alagg: the kernel's TCP on both ends has more to do, too.
+        **{("flows, bare veth", count): (partial(Contestant, "veth"), count) for count in FLOWS},
         **{("peers", count): (partial(bond, more_config=others(count - 1)), 1) for count in PEERS},
     }
 
@@ -69,9 +71,9 @@ def _table(goodput: dict[tuple[str, int], list[float]], cost: dict[tuple[str, in
                   title_justify="left")
     for title in ("what grows", "to", "Mbit/s", "s/GB", "x"):
         table.add_column(title, justify="left" if title == "what grows" else "right")
-    base = summarise(cost["flows", 1]).median
     for (axis, value), rates in goodput.items():
         spent = summarise(cost[axis, value]).median
+        base = summarise(cost[axis, BASE if axis == "links" else 1]).median
         rate = summarise(rates).median / 1e6
         table.add_row(axis, f"{value:,}", f"{rate:,.0f}", f"{spent:.2f}", f"{spent / base:.2f}")
     return table

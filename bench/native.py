@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import google_crc32c
-
 HERE: Final = Path(__file__).parent
 SLOT: Final = 2048
 """Bytes of one of the reference's buffers, as in reference.c."""
@@ -88,6 +86,8 @@ class Reference:
 
     def __init__(self) -> None:
         """Load it, with the checksum of the library that the engine calls."""
+        import google_crc32c  # noqa: PLC0415 - the load generators, which start often, do without
+
         library = load("reference")
         checksum = ctypes.CDLL(google_crc32c._crc32c.__file__).crc32c_extend  # noqa: SLF001 - its path, as the engine
         self._checksum = ctypes.cast(checksum, ctypes.c_void_p)

@@ -138,7 +138,7 @@ def end_to_end_table(standings: Mapping[str, Standing], *, brief: bool = False) 
 
 def growth_table(growths: Sequence[Growth]) -> Table:
     """Show what a packet costs as things grow."""
-    table = Table(title=f"Growth, the engine alone ({form.engine()}): µs per packet; x: out and in to the base's",
+    table = Table(title=f"Growth, the engine alone ({form.engine()}): µs per packet; x: to the base",
                   title_justify="left")
     for title in ("what grows", "to", "out", "in", "x"):
         table.add_column(title, justify="left" if title == "what grows" else "right")
