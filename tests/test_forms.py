@@ -13,7 +13,7 @@ from tests import forms
 from tests.engine.helpers import ONE, ONE6, TWO, TWO6, frame, ipv4, ipv6
 from tests.engine.packets import UDP, Packet, packets
 from tests.engine.test_merge import batches
-from tests.twins import LINKS, Twins
+from tests.twins import LINKS, WINDOWS, Twins
 
 pytestmark = forms.needs_compiled
 
@@ -58,10 +58,10 @@ SEND = st.tuples(
 VERBS = st.lists(st.one_of(RECEIVE, RECEIVE, WAIT, SEND), max_size=15)
 
 
-@given(verbs=VERBS, scheduler=st.sampled_from(["redundant", "round-robin"]))
-def test_whole_engine(verbs: list[tuple[Any, ...]], scheduler: str) -> None:
+@given(verbs=VERBS, scheduler=st.sampled_from(["redundant", "round-robin"]), window=st.sampled_from(WINDOWS))
+def test_whole_engine(verbs: list[tuple[Any, ...]], scheduler: str, window: int) -> None:
     """Sender and receiver with all their parts; `Twins` compares after each verb."""
-    twins = Twins(scheduler=scheduler)
+    twins = Twins(scheduler=scheduler, window=window)
     for verb, *arguments in verbs:
         getattr(twins, verb)(*arguments)
     twins.flush()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 HERE: Final = tuple(map(ipaddress.ip_network, ("10.0.0.1", "fd00::1")))
 THERE: Final = tuple(map(ipaddress.ip_network, ("10.0.0.2", "fd00::2")))
 LINKS: Final = 3
-WINDOW: Final = 64
-"""Small, so that few frames reach each of its ends."""
+WINDOWS: Final = (64, 1 << 16)
+"""One so small that few frames reach each of its ends, and one that spans more than the buffer for reordering."""
 
 SENDER: Final = (
     "sequence", "captured", "sent", "dropped_no_link", "dropped_too_big", "dropped_full", "split", "room",
@@ -96,13 +96,13 @@ def check_bounds(engine: SimpleNamespace, endpoint: Any) -> None:
 class Twins:
     """The forms of one endpoint; every verb goes to all of them, and all must answer alike."""
 
-    def __init__(self, *, scheduler: str = "redundant", mtu: int = 300) -> None:
+    def __init__(self, *, scheduler: str = "redundant", window: int = WINDOWS[0], mtu: int = 300) -> None:
         """Set both up with `LINKS` links to the one peer."""
         self.now = 0.0
         self.packets: list[bytes] = []
         """All packets that came out."""
         self._engines = forms.both()
-        self._endpoints = [_endpoint(engine, scheduler, mtu) for engine in self._engines]
+        self._endpoints = [_endpoint(engine, scheduler, window, mtu) for engine in self._engines]
 
     def send(self, packets: Sequence[bytes], taken: Sequence[int]) -> None:
         """Send packets; each link's port takes so many of the frames."""
@@ -164,10 +164,10 @@ class Twins:
             assert other == expected, "the compiled form differs"
 
 
-def _endpoint(engine: SimpleNamespace, scheduler: str, mtu: int) -> Any:
+def _endpoint(engine: SimpleNamespace, scheduler: str, window: int, mtu: int) -> Any:
     links = tuple(engine.peer.LinkSettings(f"link{number}", mtu) for number in range(LINKS))
     peer = engine.peer.PeerSettings("peer", THERE, links, scheduler)
-    return engine.endpoint.Endpoint(engine.peer.NodeSettings(1, window=WINDOW), [peer], HERE, 0.0)
+    return engine.endpoint.Endpoint(engine.peer.NodeSettings(1, window=window), [peer], HERE, 0.0)
 
 
 def _link(endpoint: Any, number: int) -> Any:

@@ -24,7 +24,7 @@ from tests.fuzz.test_fuzz_merge import check_item
 from tests.fuzz.test_fuzz_netlink import check as check_readers
 from tests.fuzz.test_fuzz_segment import check as check_cut
 from tests.fuzz.test_fuzz_segment import check_completion
-from tests.twins import LINKS, Twins
+from tests.twins import LINKS, WINDOWS, Twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,8 +68,8 @@ def _decoded(engine: Any, data: bytes, offset: int) -> Any:
 def node(data: bytes) -> None:
     """Play frames, packets, pauses and changes of links to a whole engine."""
     tape = Tape(data)
-    first = tape.number()
-    _Player(tape, Twins(scheduler="round-robin" if first & 1 else "redundant")).play()
+    scheduler, window = tape.choice([(name, size) for size in WINDOWS for name in ("redundant", "round-robin")])
+    _Player(tape, Twins(scheduler=scheduler, window=window)).play()
 
 
 class _Player:
