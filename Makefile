@@ -31,12 +31,16 @@ test: packages-test .venv/compiled  ## run all tests, what has two forms in both
 lint: packages-build .venv/stamp  ## ruff, all rules
 	$(BIN)/ruff check $(ARGS) .
 
-types: packages-build .venv/stamp  ## mypy, strict
+types: packages-build .venv/compiled  ## mypy, strict; stubs against what was compiled
 	$(BIN)/mypy $(ARGS)
+	$(BIN)/stubtest --mypy-config-file pyproject.toml alagg.native
 
 fuzz: packages-build .venv/compiled  ## property tests with more examples, then SECONDS of coverage-guided fuzzing
 	$(BIN)/python -m pytest -m fuzz --hypothesis-profile=fuzz --timeout=600 $(ARGS)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+sanitize: packages-build .venv/stamp  ## test the compiled forms with AddressSanitizer and UBSan
+	scripts/sanitize $(ARGS)
 
 bench: packages-bench .venv/compiled  ## measure alagg beside others, against its goals (ARGS=--quick; needs root)
 	$(BIN)/python -m bench $(ARGS)

@@ -46,6 +46,15 @@ def engine() -> str:
     return "plain" if str(module.__file__).endswith(".py") else "compiled"
 
 
+def shortfall() -> str:
+    """Say in one line what runs in its plain form, and why; give nothing when all is compiled."""
+    plain = [name for name, form in (("engine", engine()), ("edges", edges())) if form == "plain"]
+    if not plain:
+        return ""
+    why = f"{VARIABLE} asks for it" if os.environ.get(VARIABLE) else "no compiler was found at installation"
+    return f"{' and '.join(plain)}: plain form, several times slower than the compiled one ({why})"
+
+
 def edges() -> str:
     """Give the edges' form: `compiled` or `plain`."""
     if os.environ.get(VARIABLE) == "all" or find_spec("alagg.native.packet") is None:

@@ -101,6 +101,8 @@ class Node:
         self._notifier = sdnotify.SystemdNotifier()
         self._notifier.notify("READY=1")
         log.info("alagg %s: %d peers over %d links", __version__, len(config.peers), len(config.links))
+        if line := form.shortfall():
+            log.info(line)
 
     def serve(self) -> None:
         """Serve events until a signal ends the node."""
@@ -252,6 +254,7 @@ class Node:
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self.started, 3),
             "engine": form.engine(),
+            "edges": form.edges(),
             **snapshot,
         }
 

@@ -46,6 +46,21 @@ def test_environment_decides(variable: str | None, engine: str, edges: list[str]
     assert asked(variable) == [engine, *edges]
 
 
+@pytest.mark.parametrize(("variable", "engine", "edges", "line"), [
+    ("", "compiled", "compiled", ""),
+    ("", "plain", "plain", "engine and edges: plain form, * (no compiler was found at installation)"),
+    ("", "compiled", "plain", "edges: plain form, * (no compiler was found at installation)"),
+    ("1", "plain", "compiled", "engine: plain form, * (ALAGG_PURE asks for it)"),
+])
+def test_what_is_not_compiled_is_said_in_a_line(
+    variable: str, engine: str, edges: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(form.VARIABLE, variable)
+    monkeypatch.setattr(form, "engine", lambda: engine)
+    monkeypatch.setattr(form, "edges", lambda: edges)
+    assert form.shortfall() == line.replace("*", "several times slower than the compiled one")
+
+
 def test_plain_engine_is_found_in_the_engine_only() -> None:
     package = str(ROOT / "alagg" / "engine")
     spec = form._PlainEngine.find_spec("alagg.engine.receiver", [package])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -400,8 +401,18 @@ def test_status_tells_of_the_node_and_of_the_worker(stage: Stage) -> None:
     assert run(stage.config) == 0
     answer = stage.answer()
     assert (answer["pid"], answer["epoch"]) == (os.getpid(), 7)
-    assert answer["engine"] == form.engine()
+    assert (answer["engine"], answer["edges"]) == (form.engine(), form.edges())
     assert {"version", "uptime_s"} <= answer.keys()
+
+
+@pytest.mark.parametrize("line", ["", "engine: plain form"])
+def test_what_is_not_compiled_is_told_once(
+    stage: Stage, line: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(form, "shortfall", lambda: line)
+    with caplog.at_level(logging.INFO):
+        assert stage.run() == 0
+    assert caplog.messages.count(line) == bool(line)
 
 
 def test_unknown_request_is_refused_with_what_is_allowed(stage: Stage) -> None:
