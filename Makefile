@@ -13,7 +13,7 @@ TWO_FORMS := tests/engine tests/sim tests/ports tests/test_form.py tests/test_wo
 BIN := .venv/bin
 INSTALL := scripts/install-packages
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint types fuzz bench profile docs config clean
+.PHONY: help build demo test lint types fuzz sanitize bench profile docs config clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
