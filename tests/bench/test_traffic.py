@@ -45,6 +45,14 @@ def test_bulk_counts_bytes_within_its_window() -> None:
     assert arrived["others"] >= 0
 
 
+def test_all_flows_are_counted() -> None:
+    sent, arrived = exchange(
+        "bulk-server", "bulk", "--protocol=tcp", "--flows=5", "--seconds=0.2", "--warm-up=0.05",
+        f"--owner={os.getpid()}",
+    )
+    assert 0 < arrived["bytes"] < sent["bytes"]
+
+
 def test_flood_keeps_to_its_rate_and_loses_nothing_when_slow() -> None:
     sent, arrived = exchange("flood-server", "flood", "--rate=1000", "--seconds=0.3", "--count=1000")
     assert arrived["received"] == sent["sent"]
@@ -67,6 +75,7 @@ def test_round_trips(protocol: str, address: str) -> None:
     assert len(times) == 20
     assert times == sorted(times)
     assert times[0] > 0
+    assert answer["lost"] == 0
 
 
 def test_a_lost_sender_is_an_error() -> None:
