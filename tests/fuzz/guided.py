@@ -1,6 +1,6 @@
 """Runs one target under atheris, which looks for inputs that reach new branches of the plain form.
 
-    python -m tests.fuzz.guided TARGET [what libFuzzer takes: files, folders, -runs=..., -merge=1, ...]
+    python -m tests.fuzz.guided TARGET [what libFuzzer takes: files, folders, -runs=..., -max_len=..., ...]
 
 A file as argument is run once: this is how a finding is looked at.
 """

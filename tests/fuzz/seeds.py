@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.seeds
 
-What fuzzing found beyond these lies beside them, under names of libFuzzer's (`-merge=1` chose those that reach more).
+What fuzzing found beyond these lies beside them, under names of libFuzzer's (see keep.py).
 """
 
 from __future__ import annotations

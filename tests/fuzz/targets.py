@@ -146,9 +146,9 @@ class _Player:
     def send(self) -> None:
         """Send packets of one size, of which the links take some of the frames."""
         kind = self.tape.number()
-        size = self.tape.choice((0, 8, 200, 300, 1400, 65_507))
+        size, most = self.tape.choice(((0, 40), (8, 40), (200, 40), (300, 10), (1400, 4), (65_507, 2)))
         taken = [self.tape.choice((1000, 1000, 0, 1, 2)) for _ in range(LINKS)]
-        self.twins.send([ipv4(bytes(size))] * (kind % 40), taken)
+        self.twins.send([ipv4(bytes(size))] * (kind % most), taken)
 
     def change_link(self) -> None:
         """Open or close a port."""

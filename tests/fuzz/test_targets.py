@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests import forms
 from tests.fuzz import seeds
+from tests.fuzz.keep import keep
 from tests.fuzz.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -70,3 +71,15 @@ def test_guided_fuzzing_runs(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Done 2000 runs" in done.stderr
+
+
+def test_what_reaches_more_is_kept(tmp_path: Path) -> None:
+    corpus, found = tmp_path / "corpus", tmp_path / "found"
+    corpus.mkdir()
+    found.mkdir()
+    known, new = ((seeds.CORPUS / "netlink" / name).read_bytes() for name in ("nothing", "packet"))
+    (corpus / "known").write_bytes(known)
+    for name, data in (("same", known), ("new", new), ("new-and-longer", new + bytes(4))):
+        (found / name).write_bytes(data)
+    assert keep(TARGETS["netlink"], corpus, found) == [corpus / "new"]
+    assert (corpus / "new").read_bytes() == new
