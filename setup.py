@@ -12,7 +12,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
-FLAGS = os.environ.get("ALAGG_CFLAGS", "-O3").split()
+FLAGS = os.environ.get("ALAGG_CFLAGS", "-O3 -g0").split()
 """Flags of the C compiler; `make sanitize` sets others."""
 
 
@@ -24,7 +24,6 @@ def extension(source: Path) -> Extension:
         [str(path)],
         extra_compile_args=[*FLAGS, "-Wno-unused-function"],
         extra_link_args=[flag for flag in FLAGS if flag.startswith("-fsanitize")],
-        optional=True,
     )
 
 
@@ -32,16 +31,19 @@ declared = (declarations.with_suffix(".py") for declarations in sorted((ROOT / "
 engine = [source for source in declared if source.exists()]
 edges = sorted((ROOT / "alagg/native").glob("*.pyx"))
 
-setup(
-    ext_modules=cythonize(
-        [extension(source) for source in (*engine, *edges)],
-        language_level=3,
-        compiler_directives={
-            # The types stand in the .pxd files; annotations are for people and mypy.
-            "annotation_typing": False,
-            "boundscheck": False,
-            "wraparound": False,
-            "initializedcheck": False,
-        },
-    )
+modules = cythonize(
+    [extension(source) for source in (*engine, *edges)],
+    language_level=3,
+    compiler_directives={
+        # The types stand in the .pxd files; annotations are for people and mypy.
+        "annotation_typing": False,
+        "boundscheck": False,
+        "wraparound": False,
+        "initializedcheck": False,
+    },
 )
+for module in modules:
+    # Only now: cythonize makes the extensions anew and forgets this.
+    module.optional = True
+
+setup(ext_modules=modules)
