@@ -126,7 +126,7 @@ def end_to_end_table(standings: Mapping[str, Standing], *, brief: bool = False) 
     table.add_column("", no_wrap=True)
     table.add_column("unit", no_wrap=True)
     for standing in standings.values():
-        table.add_column(standing.contestant.title, justify="right")
+        table.add_column(standing.contestant.title, justify="right", overflow="fold")
     table.add_column("x is to")
     for name, figure in shown.items():
         cells = [_cell(standings, contestant, name, figure) for contestant in standings]
