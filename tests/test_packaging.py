@@ -1,0 +1,69 @@
+"""What is handed out: the source package holds every source, and without a compiler the plain form installs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT: Final = Path(__file__).parent.parent
+PARTS: Final = ("alagg", "bench", "docs", "scripts", "tests")
+FILES: Final = (
+    "CHANGELOG.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "default_config.cfg", "pyproject.toml",
+    "setup.py",
+)  # fmt: skip
+BUILD: Final = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
+
+
+def build(source: Path, kind: str, target: Path) -> Path:
+    """Build a package as pip would, with a compiler that always fails."""
+    command = [sys.executable, "-c", BUILD, kind, str(target)]
+    done = subprocess.run(
+        command, cwd=source, env={**os.environ, "CC": "false"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target / done.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the unpacked source package."""
+    place = tmp_path_factory.mktemp("packaging")
+    tree = place / "tree"
+    tree.mkdir()
+    for part in PARTS:
+        shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("*.so", "*.pyc", "results", "api"))
+    for name in FILES:
+        shutil.copy(ROOT / name, tree)
+    with tarfile.open(build(tree, "build_sdist", place)) as package:
+        package.extractall(place, filter="data")
+    (found,) = place.glob("alagg-*/")
+    return found
+
+
+def sources(suffixes: tuple[str, ...]) -> set[str]:
+    """Give the files of the package with these endings."""
+    return {str(path.relative_to(ROOT)) for path in (ROOT / "alagg").rglob("*") if path.suffix in suffixes}
+
+
+def test_source_package_holds_every_source_and_nothing_made_of_them(sdist: Path) -> None:
+    found = {str(path.relative_to(sdist)) for path in sdist.rglob("*")}
+    assert sources((".py", ".pyx", ".pxd", ".pyi", ".lua", ".cfg", ".typed")) <= found
+    assert {"Makefile", "scripts/compile", "tests/test_packaging.py", "docs/protocol.md"} <= found
+    assert not [name for name in found if name.startswith("alagg/") and name.endswith((".c", ".so", ".pyc"))]
+
+
+def test_plain_form_installs_where_there_is_no_compiler(sdist: Path, tmp_path: Path) -> None:
+    names = zipfile.ZipFile(build(sdist, "build_wheel", tmp_path)).namelist()
+    assert sources((".py", ".pyx", ".pxd", ".pyi", ".lua", ".cfg", ".typed")) <= set(names)
+    assert not [name for name in names if name.endswith((".c", ".so"))]
+    assert not [name for name in names if not name.startswith("alagg")]
