@@ -77,6 +77,8 @@ def main() -> int:
     failed = [target for target in targets if not run(target, max(1, chosen.seconds // len(targets)))]
     if failed:
         say(f"fuzzing found something in: {', '.join(failed)}; the inputs are {FOUND}/*-crash-* and the like")
+    else:
+        say("fuzzing found nothing")
     return 1 if failed else 0
 
 

@@ -15,6 +15,7 @@ from tests import forms
 from tests.fuzz import seeds
 from tests.fuzz.keep import keep
 from tests.fuzz.targets import TARGETS
+from tests.native.messages import PAYLOAD, SKB_INFO, attribute, message, packet_hdr
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -78,8 +79,9 @@ def test_what_reaches_more_is_kept(tmp_path: Path) -> None:
     corpus.mkdir()
     found.mkdir()
     known, new = ((seeds.CORPUS / "netlink" / name).read_bytes() for name in ("nothing", "packet"))
+    longer = message(packet_hdr(1), attribute(SKB_INFO, b"\0\0\0\x03"), attribute(PAYLOAD, b"a longer packet"))
     (corpus / "known").write_bytes(known)
-    for name, data in (("same", known), ("new", new), ("new-and-longer", new + bytes(4))):
+    for name, data in (("same", known), ("new", new), ("new-and-longer", longer)):
         (found / name).write_bytes(data)
     assert keep(TARGETS["netlink"], corpus, found) == [corpus / "new"]
     assert (corpus / "new").read_bytes() == new
