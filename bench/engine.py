@@ -13,12 +13,12 @@ import struct
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from alagg.engine.crc import crc32c
 from alagg.engine.endpoint import Endpoint
-from alagg.engine.fragment import Rejoiner, split
-from alagg.engine.header import DATA, SIZE, decode, encode
+from alagg.engine.fragment import Piece, Rejoiner, split
+from alagg.engine.header import DATA, SIZE, encode, parse, write
 from alagg.engine.merge import Merger
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
 from alagg.engine.recovery import Recovery
@@ -41,8 +41,6 @@ PER_SUPER: Final = 32
 """Segments of a super-packet; a kernel's has some 45."""
 BIG: Final = 4000
 """Bytes of the packet that is split and rejoined: three pieces."""
-PREFIX: Final = 14
-"""Bytes before the Alagg header, as the Ethernet port hands frames over."""
 PACE: Final = 20e-6
 """Seconds between packets on the engine's clock: timers come due as often as under load."""
 WINDOW: Final = 1 << 16
@@ -131,14 +129,17 @@ def encode_work(size: int) -> Callable[[], object]:
     """One header, its payload's checksum known."""
     payload = packet(size)
     length, checksum = len(payload), crc32c(0, payload, 0, size)
-    return lambda: [encode(DATA, 1, 0, number, 0, number, 0, 0, length, checksum) for number in range(PACKETS)]
+    headers = bytearray(SIZE)
+    return lambda: [
+        write(headers, 0, DATA, 1, 0, number, 0, number, 0, 0, length, checksum) for number in range(PACKETS)
+    ]
 
 
 def decode_work(size: int) -> Callable[[], object]:
     """One frame, verified."""
     payload = packet(size)
-    frame = bytes(PREFIX) + encode(DATA, 1, 0, 1, 0, 1, 0, 0, size, crc32c(0, payload, 0, size)) + payload
-    return lambda: [decode(frame, PREFIX) for _ in range(PACKETS)]
+    header = encode(DATA, 1, 0, 1, 0, 1, 0, 0, size, crc32c(0, payload, 0, size))
+    return lambda: [parse(header, 0, payload) for _ in range(PACKETS)]
 
 
 def recovery_work(copies: int) -> Callable[[], object]:
@@ -154,9 +155,9 @@ def reorder_work(numbers: Sequence[int]) -> Callable[[], object]:
 
     def work() -> None:
         for number in numbers:
-            reorder.push((number, 0, 0, payload, 1), 0.0, out)
+            reorder.push(number, payload, 0.0, out)
 
-    reorder.push((-1 & 0xFFFF_FFFF, 0, 0, payload, 1), 0.0, out)
+    reorder.push(-1 & 0xFFFF_FFFF, payload, 0.0, out)
     return work
 
 
@@ -174,7 +175,7 @@ def rejoin_work() -> Callable[[], object]:
     def work() -> None:
         for first in range(0, PACKETS * len(pieces), len(pieces)):
             for number, piece in enumerate(pieces):
-                rejoiner.join(1, first + number, number, last, piece, 0.0)
+                rejoiner.join(Piece(1, first + number, number, last, piece), 0.0)
 
     return work
 
@@ -199,7 +200,7 @@ def sender_work(size: int, links: int) -> Callable[[], object]:
         for batch in packets:
             peer.sender.send(batch, 0.0)
             for link in peer.links.values():
-                link.settle(len(link.headers))
+                link.settle(len(link.payloads))
             peer.sender.settle()
         assert peer.sender.sent == PACKETS
 
@@ -213,7 +214,7 @@ def receiver_work(size: int, links: int) -> Callable[[], object]:
 
     def work() -> None:
         for number, batch in frames:
-            peer.receiver.receive(peer.links[f"link{number}"], batch, PREFIX, 0.0)
+            peer.receiver.receive(peer.links[f"link{number}"], *batch, 0.0)
             peer.receiver.packets = []
         assert peer.receiver.delivered == PACKETS
 
@@ -260,7 +261,7 @@ def in_work(size: int, links: int, batch: int) -> Callable[[], object]:
         now = 0.0
         for link, batch_of_link in frames:
             now += PACE * batch / links
-            endpoint.receive(link, batch_of_link, PREFIX, now)
+            endpoint.receive(link, *batch_of_link, now)
             finish_round(endpoint, now)
         assert endpoint.peers["peer"].receiver.delivered == PACKETS
 
@@ -295,7 +296,7 @@ def merge_work(size: int, links: int) -> Callable[[], object]:
         now, items = 0.0, 0
         for link, batch in frames:
             now += PACE * PER_SUPER / links
-            endpoint.receive(link, batch, PREFIX, now)
+            endpoint.receive(link, *batch, now)
             items += len(merger.merge(finish_round(endpoint, now)))
         assert items == len(segments)
 
@@ -306,7 +307,7 @@ def finish_round(endpoint: Endpoint, now: float) -> list[bytes]:
     """Do what the worker does in each round, with ports that take everything; give the packets to be injected."""
     endpoint.handle_timer(now)
     for link in endpoint.queued_links():
-        link.settle(len(link.headers))
+        link.settle(len(link.payloads))
     endpoint.settle()
     packets = endpoint.take_packets()
     endpoint.take_events()
@@ -357,29 +358,40 @@ def super_packet(
     return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), identification, 0x4000, 64, 6, 0) + addresses + body
 
 
-def frame_batches(size: int, links: int, batch: int) -> list[tuple[int, list[bytes]]]:
+class Frames(NamedTuple):
+    """A batch of frames."""
+
+    headers: bytes
+    payloads: list[bytes | None]
+
+    def some(self, numbers: Sequence[int]) -> Frames:
+        """Give the frames with these numbers."""
+        headers = b"".join(self.headers[SIZE * number : SIZE * (number + 1)] for number in numbers)
+        return Frames(headers, [self.payloads[number] for number in numbers])
+
+
+def frame_batches(size: int, links: int, batch: int) -> list[tuple[int, Frames]]:
     """Give the frames of `PACKETS` packets as ports hand them over: the links in turn, each with its number."""
     return frames_of(batches(size, batch), links)
 
 
 def frames_of(
     packets: Sequence[Sequence[bytes]], links: int, scheduler: str = "redundant"
-) -> list[tuple[int, list[bytes]]]:
+) -> list[tuple[int, Frames]]:
     """Give the frames of packets as ports hand them over, batch by batch: the links in turn, each with its number."""
     settings = replace(peer_settings(THERE, links), scheduler=scheduler)
     peer = Peer(settings, NodeSettings(1), (HERE,), 0.0)
-    frames: list[tuple[int, list[bytes]]] = []
+    frames: list[tuple[int, Frames]] = []
     for batch in packets:
         peer.sender.send(batch, 0.0)
         frames += [(number, take_frames(link)) for number, link in enumerate(peer.links.values()) if link.headers]
     return frames
 
 
-def take_frames(link: Link) -> list[bytes]:
+def take_frames(link: Link) -> Frames:
     """Give what is queued on a link as its port at the other end hands it over."""
-    prefix = bytes(PREFIX)
-    frames = [prefix + one + payload for one, payload in zip(link.headers, link.payloads, strict=True)]
-    link.settle(len(frames))
+    frames = Frames(bytes(link.headers), list(link.payloads))
+    link.settle(len(frames.payloads))
     return frames
 
 

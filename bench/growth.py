@@ -17,7 +17,7 @@ from alagg.engine.merge import Merger
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
 from alagg.engine.scheduler.round_robin import TURN
 from alagg.engine.segment import cut
-from bench.engine import HERE, PACE, PREFIX, SEGMENT, WINDOW, Case, finish_round, measure, super_packet, take_frames
+from bench.engine import HERE, PACE, SEGMENT, WINDOW, Case, Frames, finish_round, measure, super_packet, take_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +113,7 @@ def in_work(way: Way) -> Callable[[], object]:
     links = [list(peer.links.values()) for peer in endpoint.peers.values()]
     first, then = reads(way)
     for peer, link, frames in first:
-        endpoint.receive(links[peer][link], frames, PREFIX, 0.0)
+        endpoint.receive(links[peer][link], *frames, 0.0)
         finish_round(endpoint, 0.0)
     batches = [(links[peer][link], frames) for peer, link, frames in then]
     merger = Merger(udp=True)
@@ -121,12 +121,12 @@ def in_work(way: Way) -> Callable[[], object]:
     def work() -> None:
         now = 0.0
         for link, frames in batches:
-            now += PACE * len(frames)
-            endpoint.receive(link, frames, PREFIX, now)
+            now += PACE * len(frames.payloads)
+            endpoint.receive(link, *frames, now)
             merger.merge(finish_round(endpoint, now))
         endpoint.flush(now)
         merger.merge(finish_round(endpoint, now))
-        arrived = sum(len(frames) for _, _, frames in (*first, *then))
+        arrived = sum(len(frames.payloads) for _, _, frames in (*first, *then))
         assert sum(peer.receiver.delivered for peer in endpoint.peers.values()) == arrived
 
     return work
@@ -160,7 +160,7 @@ def first_packets(way: Way, peer: int) -> list[bytes]:
     return cut(super_packet(FIRST, 0, segments=way.links * TURN, destination=THERES[peer]), FIRST)
 
 
-Read = tuple[int, int, list[bytes]]
+Read = tuple[int, int, Frames]
 """The number of a peer, that of its link, and what is read from it at once."""
 
 
@@ -177,10 +177,11 @@ def reads(way: Way) -> tuple[list[Read], list[Read]]:
     queues = []
     for number, peer in enumerate(peers):
         for index, link in enumerate(peer.links.values()):
-            frames = [frame for frame in take_frames(link) if chance.random() >= way.loss]
+            frames = take_frames(link)
+            kept = [number for number in range(len(frames.payloads)) if chance.random() >= way.loss]
             lag = way.depth // READ if index == 0 and way.links > 1 else 0
-            starts = range(0, len(frames), READ)
-            queues += [(at // READ + lag, number, index, frames[at : at + READ]) for at in starts]
+            starts = range(0, len(kept), READ)
+            queues += [(at // READ + lag, number, index, frames.some(kept[at : at + READ])) for at in starts]
     return first, [(number, index, frames) for _, number, index, frames in sorted(queues, key=lambda one: one[0])]
 
 

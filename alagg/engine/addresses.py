@@ -61,6 +61,14 @@ def source_and_destination(packet: bytes) -> bytes:
     return b""
 
 
+def same_destination(packet: bytes, other: bytes) -> bool:
+    """Tell, without a look at a table, whether two packets surely go to the same address."""
+    if not packet or not other or packet[0] != other[0]:
+        return False
+    start, end = (16, 20) if packet[0] >> 4 == 4 else (24, 40)
+    return len(packet) >= end and len(other) >= end and octets.same(packet, other, start, end)
+
+
 class Routes(Generic[Value]):
     """Finds the peer of a captured packet by its destination."""
 

@@ -7,8 +7,11 @@ cdef inline _bind(uintptr_t address):
     global _library_extend
     _library_extend = <uint32_t (*)(uint32_t, const uint8_t *, size_t) noexcept nogil> address
 
+cdef inline long extend(long checksum, const uint8_t *data, Py_ssize_t size) noexcept nogil:
+    return _library_extend(checksum, data, size)
+
 cdef inline long _extend(long checksum, bytes data, Py_ssize_t start, Py_ssize_t stop) noexcept:
-    return _library_extend(checksum, <const uint8_t *>data + start, stop - start)
+    return extend(checksum, <const uint8_t *>data + start, stop - start)
 
 
 @cython.locals(extended=long)

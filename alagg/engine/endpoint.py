@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alagg.engine.addresses import Routes
+from alagg.engine.addresses import Routes, same_destination
 from alagg.engine.peer import NodeSettings, Peer, PeerSettings
 
 if TYPE_CHECKING:
@@ -68,27 +68,32 @@ class Endpoint:
         for peer in self.peers.values():
             peer.set_local(self._local)
 
-    def send(self, packets: Sequence[bytes], now: float) -> None:
+    def send(self, packets: list[bytes], now: float) -> None:
         """Queue the frames for captured packets on the links of the peers that they go to."""
-        groups: dict[Peer, list[bytes]] = {}
+        groups: dict[Peer | None, list[bytes]] = {}
+        group: list[bytes] = []
+        previous = b""
         for packet in packets:
-            peer = self._routes.find(packet)
-            if peer is None:
-                self.no_peer += 1
-            else:
-                groups.setdefault(peer, []).append(packet)
+            if not same_destination(packet, previous):
+                group = groups.setdefault(self._routes.find(packet), [])
+            group.append(packet)
+            previous = packet
+        self.no_peer += len(groups.pop(None, ()))
         for peer, group in groups.items():
+            assert peer is not None
             peer.sender.send(group, now)
             self._touched[peer] = None
 
-    def receive(self, link: Link, frames: Sequence[bytes], offset: int, now: float) -> None:
-        """Take frames that came on a link, each from `offset` of its bytes on."""
+    def receive(self, link: Link, headers: bytes, payloads: list[bytes | None], now: float) -> None:
+        """Take frames that came on a link: their headers in one piece, and the payload of each.
+
+        A payload may have the link's padding behind it; None stands for a frame too short for a header.
+        """
         peer = self._peer_of[link]
-        peer.receiver.receive(link, frames, offset, now)
+        receiver = peer.receiver
+        receiver.receive(link, headers, payloads, now)
         self._touched[peer] = None
-        deadline = peer.receiver.deadline()
-        if deadline is not None and deadline < self._deadline:
-            self._deadline = deadline
+        self._deadline = min(self._deadline, receiver.deadline())
 
     def link_changed(self, link: Link, *, is_open: bool, mtu: int, reason: str, now: float) -> None:
         """Take what a port says of its link: whether it can send, its MTU, and in words why it cannot."""

@@ -34,6 +34,22 @@ def split(packet: bytes, size: int) -> list[bytes]:
     return [packet[start : start + step] for start in range(0, len(packet), step)]
 
 
+class Piece:
+    """One piece of a packet that was split."""
+
+    def __init__(self, epoch: int, sequence: int, number: int, last: int, payload: bytes) -> None:
+        """Take the frame's epoch and sequence, which piece it is, the number of the last one, and its bytes."""
+        self.epoch = epoch
+        self.sequence = sequence
+        self.number = number
+        self.last = last
+        self.payload = payload
+
+    def __len__(self) -> int:
+        """Give the bytes of the payload."""
+        return len(self.payload)
+
+
 class _Partial:
     """The pieces of one packet so far."""
 
@@ -60,31 +76,30 @@ class Rejoiner:
         """Pieces that wait for the rest of their packet."""
         return sum(len(partial.pieces) for partial in self._partials.values())
 
-    def join(
-        self, epoch: int, sequence: int, piece: int, last_piece: int, payload: bytes, now: float
-    ) -> bytes | None:
+    def join(self, piece: Piece, now: float) -> bytes | None:
         """Take one piece, each only once; give the whole packet when it was the last one missing."""
-        key = (epoch, (sequence - piece) & MASK)
+        key = (piece.epoch, (piece.sequence - piece.number) & MASK)
         partial = self._partials.get(key)
         if partial is None:
             if len(self._partials) >= MAX_PARTIAL:
                 self._give_up(next(iter(self._partials)))
-            partial = self._partials[key] = _Partial(last_piece, now)
-        if last_piece != partial.last_piece or piece in partial.pieces or partial.size + len(payload) > MAX_PACKET:
+            partial = self._partials[key] = _Partial(piece.last, now)
+        twice = piece.number in partial.pieces
+        if piece.last != partial.last_piece or twice or partial.size + len(piece.payload) > MAX_PACKET:
             self.inconsistent += 1
             return None
-        partial.pieces[piece] = payload
-        partial.size += len(payload)
-        if len(partial.pieces) <= last_piece:
+        partial.pieces[piece.number] = piece.payload
+        partial.size += len(piece.payload)
+        if len(partial.pieces) <= piece.last:
             return None
         del self._partials[key]
-        return b"".join([partial.pieces[index] for index in range(last_piece + 1)])
+        return b"".join([partial.pieces[index] for index in range(piece.last + 1)])
 
-    def deadline(self) -> float | None:
-        """Give the time at which the oldest packet is given up; None when no piece waits."""
+    def deadline(self) -> float:
+        """Give the time at which the oldest packet is given up: never, infinity, when no piece waits."""
         for partial in self._partials.values():
             return partial.since + PARTIAL_TIMEOUT
-        return None
+        return float("inf")
 
     def expire(self, now: float) -> None:
         """Give up the packets that have been incomplete for too long."""

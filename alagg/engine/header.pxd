@@ -1,8 +1,10 @@
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.string cimport memcpy
 
-from alagg.engine.crc cimport crc32c
+from alagg.engine.crc cimport extend
+
+cdef int _VERSION, _FIRST_TYPE, _LAST_TYPE
 
 cdef extern from *:
     """
@@ -24,9 +26,13 @@ cdef inline (long, long, long, long, long, long, long, long, long, long, long) _
     return (p[0], p[1], alagg_load16(p + 2), alagg_load32(p + 4), alagg_load32(p + 8), alagg_load32(p + 12),
             p[16], p[17], p[18], p[19], alagg_load32(p + 20))
 
-cdef inline bytes _pack(long version_type, long flags, long length, long epoch, long sequence, long link_sequence,
-                        long lane, long link_id, long piece, long last_piece):
-    cdef unsigned char p[20]
+cdef struct Fields:
+    unsigned char octets[20]
+
+cdef inline Fields _pack(long version_type, long flags, long length, long epoch, long sequence, long link_sequence,
+                         long lane, long link_id, long piece, long last_piece) noexcept:
+    cdef Fields fields
+    cdef unsigned char *p = fields.octets
     p[0] = version_type
     p[1] = flags
     alagg_store16(p + 2, length)
@@ -37,20 +43,27 @@ cdef inline bytes _pack(long version_type, long flags, long length, long epoch, 
     p[17] = link_id
     p[18] = piece
     p[19] = last_piece
-    return PyBytes_FromStringAndSize(<char *>p, 20)
+    return fields
 
-cdef inline bytes _seal(bytes fields, long checksum):
-    cdef unsigned char p[24]
-    memcpy(p, <const unsigned char *>fields, 20)
+cdef inline long _checksum(long payload_checksum, Fields fields) noexcept:
+    return extend(payload_checksum, fields.octets, 20)
+
+cdef inline long _verified(bytes payload, Py_ssize_t length, bytes headers, Py_ssize_t at) noexcept:
+    return extend(extend(0, <const unsigned char *>payload, length), <const unsigned char *>headers + at, 20)
+
+cdef inline void _store(bytearray headers, Py_ssize_t at, Fields fields, long checksum) noexcept:
+    cdef unsigned char *p = <unsigned char *>PyByteArray_AS_STRING(headers) + at
+    memcpy(p, fields.octets, 20)
     alagg_store32(p + 20, checksum)
-    return PyBytes_FromStringAndSize(<char *>p, 24)
 
-@cython.locals(fields=bytes)
-cpdef bytes encode(long frame_type, long epoch, long lane, long sequence, long link_id, long link_sequence,
-                   long piece, long last_piece, long payload_length, long payload_checksum)
+@cython.locals(fields=Fields)
+cpdef write(bytearray headers, Py_ssize_t at, long frame_type, long epoch, long lane, long sequence, long link_id,
+            long link_sequence, long piece, long last_piece, long payload_length, long payload_checksum)
 
 @cython.locals(
     version_type=long, flags=long, length=long, epoch=long, sequence=long, link_sequence=long, lane=long, link_id=long,
-    piece=long, last_piece=long, checksum=long, frame_type=long, start=Py_ssize_t, payload=bytes,
+    piece=long, last_piece=long, checksum=long, frame_type=long,
 )
+cpdef (long, long, long, long, long, long, long, long, long) parse(bytes headers, Py_ssize_t at, bytes payload) except *
+
 cpdef tuple decode(bytes data, Py_ssize_t offset=*)

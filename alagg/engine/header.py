@@ -53,12 +53,23 @@ HEADER: Final = construct.Struct(
 """The specification of the header (big-endian). The checksum is CRC-32C (RFC 9260, appendix A) over the
 payload followed by the header's first 20 bytes: in this order the copies of a packet share the payload's part."""
 
+# The same again for the packet path: header.pxd makes these C numbers, which other modules cannot see.
+_VERSION: Final = VERSION
+_FIRST_TYPE: Final = min(TYPES)
+_LAST_TYPE: Final = max(TYPES)
+
 if not cython.compiled:  # header.pxd has the same in C
     _pack = struct.Struct(">BBHIIIBBBB").pack
     _unpack = struct.Struct(">BBHIIIBBBBI").unpack_from
 
-    def _seal(fields: bytes, checksum: int) -> bytes:
-        return fields + checksum.to_bytes(4, "big")
+    def _checksum(payload_checksum: int, fields: bytes) -> int:
+        return crc32c(payload_checksum, fields, 0, 20)
+
+    def _verified(payload: bytes, length: int, headers: bytes, at: int) -> int:
+        return crc32c(crc32c(0, payload, 0, length), headers, at, at + 20)
+
+    def _store(headers: bytearray, at: int, fields: bytes, checksum: int) -> None:
+        headers[at : at + SIZE] = fields + checksum.to_bytes(4, "big")
 
 
 class Frame(NamedTuple):
@@ -85,7 +96,7 @@ class Frame(NamedTuple):
 
 
 FrameValues = tuple[int, int, int, int, int, int, int, int, bytes]
-"""A `Frame` as the bare tuple that the packet path passes on: making a named one would cost more than parsing."""
+"""A `Frame` as a bare tuple."""
 
 
 class MalformedFrameError(ValueError):
@@ -108,6 +119,43 @@ MALFORMED_REASONS: Final = (
 """Every reason that `decode` gives, in the order in which it looks."""
 
 
+def write(
+    headers: bytearray,
+    at: int,
+    frame_type: int,
+    epoch: int,
+    lane: int,
+    sequence: int,
+    link_id: int,
+    link_sequence: int,
+    piece: int,
+    last_piece: int,
+    payload_length: int,
+    payload_checksum: int,
+) -> None:
+    """Write the header of one frame among those of a batch.
+
+    Args:
+        headers: where it goes.
+        at: its offset; the `SIZE` bytes from there on are there already.
+        payload_length: bytes of the payload, 0 to `MAX_PAYLOAD`.
+        payload_checksum: CRC-32C of the payload; computed once, it serves all copies.
+    """
+    fields = _pack(
+        _VERSION << 4 | frame_type,
+        0,
+        payload_length,
+        epoch,
+        sequence,
+        link_sequence,
+        lane,
+        link_id,
+        piece,
+        last_piece,
+    )
+    _store(headers, at, fields, _checksum(payload_checksum, fields))
+
+
 def encode(
     frame_type: int,
     epoch: int,
@@ -120,25 +168,46 @@ def encode(
     payload_length: int,
     payload_checksum: int,
 ) -> bytes:
-    """Give the header of one frame.
+    """Give the header of one frame; the arguments are those of `write`."""
+    header = bytearray(SIZE)
+    write(
+        header, 0, frame_type, epoch, lane, sequence, link_id, link_sequence, piece, last_piece, payload_length,
+        payload_checksum,
+    )  # fmt: skip
+    return bytes(header)
+
+
+def parse(headers: bytes, at: int, payload: bytes) -> tuple[int, int, int, int, int, int, int, int, int]:
+    """Parse and verify one frame of a batch.
 
     Args:
-        payload_length: bytes of the payload, 0 to `MAX_PAYLOAD`.
-        payload_checksum: CRC-32C of the payload; computed once, it serves all copies.
+        headers: the headers of the batch.
+        at: where this one begins; it lies within them.
+        payload: what came behind it, with the link's padding.
+
+    Returns:
+        The values of `Frame`, in its order, but for the payload: of that the length, at most what there is.
+
+    Raises:
+        MalformedFrameError: the frame is damaged or not understood; nothing of it may be used.
     """
-    fields = _pack(
-        VERSION << 4 | frame_type,
-        0,
-        payload_length,
-        epoch,
-        sequence,
-        link_sequence,
-        lane,
-        link_id,
-        piece,
-        last_piece,
+    (version_type, flags, length, epoch, sequence, link_sequence, lane, link_id, piece, last_piece, checksum) = (
+        _unpack(headers, at)
     )
-    return _seal(fields, crc32c(payload_checksum, fields, 0, 20))
+    frame_type = version_type & 0x0F
+    if version_type >> 4 != _VERSION:
+        raise MalformedFrameError("unknown_version")
+    if not _FIRST_TYPE <= frame_type <= _LAST_TYPE:
+        raise MalformedFrameError("unknown_type")
+    if flags:
+        raise MalformedFrameError("unknown_flags")
+    if length > len(payload):
+        raise MalformedFrameError("bad_length")
+    if piece > last_piece:
+        raise MalformedFrameError("bad_piece")
+    if _verified(payload, length, headers, at) != checksum:
+        raise MalformedFrameError("bad_checksum")
+    return frame_type, epoch, lane, sequence, link_id, link_sequence, piece, last_piece, length
 
 
 def decode(data: bytes, offset: int = 0) -> FrameValues:
@@ -151,22 +220,6 @@ def decode(data: bytes, offset: int = 0) -> FrameValues:
     """
     if len(data) - offset < SIZE:
         raise MalformedFrameError("truncated")
-    (version_type, flags, length, epoch, sequence, link_sequence, lane, link_id, piece, last_piece, checksum) = (
-        _unpack(data, offset)
-    )
-    frame_type = version_type & 0x0F
-    if version_type >> 4 != VERSION:
-        raise MalformedFrameError("unknown_version")
-    if frame_type not in TYPES:
-        raise MalformedFrameError("unknown_type")
-    if flags:
-        raise MalformedFrameError("unknown_flags")
-    start = offset + SIZE
-    payload = data[start : start + length]
-    if len(payload) != length:
-        raise MalformedFrameError("bad_length")
-    if piece > last_piece:
-        raise MalformedFrameError("bad_piece")
-    if crc32c(crc32c(0, payload, 0, length), data, offset, offset + 20) != checksum:
-        raise MalformedFrameError("bad_checksum")
-    return frame_type, epoch, lane, sequence, link_id, link_sequence, piece, last_piece, payload
+    payload = data[offset + SIZE :]
+    *values, length = parse(data, offset, payload)
+    return (*values, payload[:length])  # type: ignore[return-value]

@@ -1,3 +1,8 @@
+from alagg.engine.header cimport write
+
+cdef int SIZE
+
+
 cdef class Link:
     cdef readonly long id
     cdef readonly str name
@@ -8,10 +13,11 @@ cdef class Link:
     cdef public bint full
     cdef public str reason
     cdef public long link_sequence
-    cdef public list headers
+    cdef public bytearray headers
     cdef public list payloads
     cdef public long queued
     cdef public long taken
+    cdef long _bytes
     cdef public long tx_frames
     cdef public long tx_bytes
     cdef public long tx_dropped_full
@@ -20,3 +26,7 @@ cdef class Link:
     cdef public long rx_bytes
     cdef public double rx_last
     cdef public dict malformed
+
+    cpdef append(self, long frame_type, long epoch, long lane, bytes payload, long payload_checksum)
+    cpdef Py_ssize_t reserve(self, list payloads, Py_ssize_t size) except -1
+    cpdef settle(self, long taken)

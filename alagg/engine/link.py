@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from alagg.engine.header import MALFORMED_REASONS, SIZE, encode
+from alagg.engine.header import MALFORMED_REASONS, SIZE, write
 from alagg.engine.sequence import MASK
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 UP: Final = "up"
 """State: frames go out and the peer answers."""
@@ -45,10 +42,13 @@ class Link:
         self.reason = ""
         """Why the link is not up, in words."""
         self.link_sequence = 0
-        self.headers: list[bytes] = []
+        self.headers = bytearray()
+        """The headers of the frames that wait to be sent, one after the other."""
         self.payloads: list[bytes] = []
+        """Their payloads."""
         self.queued = 0
         """Frames that the port was last given."""
+        self._bytes = 0
         self.taken = 0
         """How many of them it took, always the first ones."""
         self.tx_frames = 0
@@ -65,29 +65,35 @@ class Link:
 
     def append(self, frame_type: int, epoch: int, lane: int, payload: bytes, payload_checksum: int) -> None:
         """Queue a frame that carries no packet."""
-        self.headers.append(
-            encode(
-                frame_type, epoch, lane, 0, self.id, self.link_sequence, 0, 0, len(payload), payload_checksum
-            )
-        )
-        self.payloads.append(payload)
+        at = self.reserve([payload], len(payload))
+        write(
+            self.headers, at, frame_type, epoch, lane, 0, self.id, self.link_sequence, 0, 0, len(payload),
+            payload_checksum,
+        )  # fmt: skip
         self.link_sequence = (self.link_sequence + 1) & MASK
+
+    def reserve(self, payloads: list[bytes], size: int) -> int:
+        """Queue payloads of `size` bytes in all; give the offset at which their headers must be written now."""
+        at = len(self.headers)
+        self.headers.extend(bytes(SIZE * len(payloads)))
+        self.payloads += payloads
+        self._bytes += size
+        return at
 
     def settle(self, taken: int) -> None:
         """Account for the queued frames, of which the port took the first `taken`, and empty the queue."""
-        self.queued = total = len(self.headers)
+        self.queued = total = len(self.payloads)
         self.taken = taken
         self.tx_frames += taken
-        self.tx_bytes += taken * SIZE + _bytes(self.payloads, taken)
-        if taken < total:
+        if taken == total:
+            self.tx_bytes += taken * SIZE + self._bytes
+        else:
+            self.tx_bytes += taken * SIZE + sum(map(len, self.payloads[:taken]))
             self.full = True
             if self.open:
                 self.tx_dropped_full += total - taken
             else:
                 self.tx_dropped_down += total - taken
-        self.headers = []
+        self.headers = bytearray()
         self.payloads = []
-
-
-def _bytes(payloads: Sequence[bytes], count: int) -> int:
-    return sum(map(len, payloads if count == len(payloads) else payloads[:count]))
+        self._bytes = 0

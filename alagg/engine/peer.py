@@ -117,9 +117,8 @@ class Peer:
 
     def deadline(self) -> float:
         """Give the time at which `handle_timer` has something to do."""
-        times = [self._next_tick, *(monitor.next_time for monitor in self.monitors.values())]
-        waiting = self.receiver.deadline()
-        return min(times) if waiting is None else min(waiting, *times)
+        probes = (monitor.next_time for monitor in self.monitors.values())
+        return min(self._next_tick, self.receiver.deadline(), *probes)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due: release packets, probe the links, look at what was measured."""

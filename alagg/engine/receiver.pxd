@@ -1,7 +1,8 @@
 cimport cython
 
 from alagg.engine.addresses cimport Admission
-from alagg.engine.header cimport decode
+from alagg.engine.fragment cimport Piece
+from alagg.engine.header cimport parse
 from alagg.engine.link cimport Link
 from alagg.engine.recovery cimport Recovery
 from alagg.engine.reorder cimport Reorder
@@ -10,6 +11,7 @@ from alagg.engine.sequence cimport distance
 cdef int DATA
 cdef int PROBE
 cdef int COOKIE_SIZE
+cdef int SIZE
 cdef int DISCARDED
 cdef int ROGUE
 cdef int PASSED
@@ -65,13 +67,20 @@ cdef class Receiver:
     cdef object _timeout
     cdef double _live_time
 
-    @cython.locals(size=Py_ssize_t, data=bytes, frame=tuple, lane=Lane)
-    cpdef receive(self, Link link, object frames, Py_ssize_t offset, double now)
-    cdef _control(self, Link link, tuple frame, double now)
-    @cython.locals(epoch=long, sequence=long, link_sequence=long, piece=long, last_piece=long, payload=bytes, verdict=int)
-    cdef _data(self, Lane lane, Link link, tuple frame, double now)
+    @cython.locals(
+        lane=Lane, size=long, intact=long, index=Py_ssize_t, payload=bytes, frame_type=long, epoch=long, number=long,
+        sequence=long, link_sequence=long, piece=long, last_piece=long, length=long,
+    )
+    cpdef receive(self, Link link, bytes headers, list payloads, double now)
+    @cython.locals(lane=Lane, deadline=double)
+    cpdef double deadline(self) except? -1
+    cdef _control(self, Lane lane, Link link, long frame_type, long epoch, long link_sequence, bytes cookie, double now)
     cdef Lane _new_lane(self, long number)
+    @cython.locals(verdict=int)
+    cdef _data(self, Lane lane, Link link, long epoch, long sequence, long link_sequence, long piece, long last_piece,
+               bytes payload, double now)
+    cdef _finish(self, Lane lane, double now)
     @cython.locals(link=Link, track=Track)
     cdef _give_up_passed(self, Lane lane, double now)
-    @cython.locals(sequence=long, piece=long, last_piece=long, payload=bytes, packet=bytes, epoch=long, reason=str)
+    @cython.locals(packet=bytes, reason=str)
     cdef _deliver(self, Lane lane, double now)

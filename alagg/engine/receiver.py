@@ -2,7 +2,7 @@
 
 The way of a batch, in the order of the functions below:
 
-1. `receive` takes a link's frames; `decode` verifies each, and nothing of a damaged one is looked at;
+1. `receive` takes a link's frames; `parse` verifies each, and nothing of a damaged one is looked at;
 2. probes and answers go to the link's monitor;
 3. recovery lets each number pass once;
 4. reorder releases the packets in order: at once, when a gap is filled, when every live link has passed it, or at
@@ -16,8 +16,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.addresses import REFUSED, Admission
-from alagg.engine.fragment import Rejoiner
-from alagg.engine.header import COOKIE_SIZE, DATA, PROBE, MalformedFrameError, decode
+from alagg.engine.fragment import Piece, Rejoiner
+from alagg.engine.header import COOKIE_SIZE, DATA, PROBE, SIZE, MalformedFrameError, parse
 from alagg.engine.recovery import DISCARDED, PASSED, ROGUE, TOOK_OVER, Recovery
 from alagg.engine.reorder import Item, Reorder
 from alagg.engine.sequence import HALF, MASK, distance
@@ -25,7 +25,6 @@ from alagg.engine.sequence import HALF, MASK, distance
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alagg.engine.header import FrameValues
     from alagg.engine.link import Link
     from alagg.engine.monitor import Monitor
 
@@ -181,44 +180,54 @@ class Receiver:
         self._timeout = timeout
         self._live_time = live_time
 
-    def receive(self, link: Link, frames: Sequence[bytes], offset: int, now: float) -> None:
-        """Take the frames that came over a link; each starts at `offset` of its bytes."""
-        size = 0
-        touched: dict[Lane, None] = {}
-        for data in frames:
+    def receive(self, link: Link, headers: bytes, payloads: Sequence[bytes | None], now: float) -> None:
+        """Take the frames that came over a link.
+
+        Args:
+            link: the link.
+            headers: their headers, one after the other.
+            payloads: what came behind each, with the link's padding; None where it was too short for a header.
+            now: the time in seconds.
+        """
+        lane: Lane | None = None
+        size, intact = 0, self.frames
+        for index, payload in enumerate(payloads):
+            if payload is None:
+                link.malformed["truncated"] += 1
+                continue
             try:
-                frame = decode(data, offset)
+                frame_type, epoch, number, sequence, _, link_sequence, piece, last_piece, length = parse(
+                    headers, index * SIZE, payload
+                )
             except MalformedFrameError as error:
                 link.malformed[error.reason] += 1
                 continue
             self.frames += 1
-            link.rx_frames += 1
+            size += SIZE + len(payload)
             link.rx_last = now
-            size += len(data) - offset
-            if frame[0] != DATA:
-                self._control(link, frame, now)
-                continue
-            lane = self.lanes.get(frame[2]) or self._new_lane(frame[2])
-            if lane is None:
+            if length < len(payload):
+                payload = payload[:length]  # noqa: PLW2901
+            if lane is None or lane.number != number:
+                if lane is not None:
+                    self._finish(lane, now)
+                lane = self.lanes.get(number) or self._new_lane(number)
+            if frame_type != DATA:
+                self._control(lane, link, frame_type, epoch, link_sequence, payload, now)
+            elif lane is None:
                 self.unknown_lane += 1
-                continue
-            self._data(lane, link, frame, now)
-            touched[lane] = None
+            else:
+                self._data(lane, link, epoch, sequence, link_sequence, piece, last_piece, payload, now)
+        link.rx_frames += self.frames - intact
         link.rx_bytes += size
-        for lane in touched:
-            if lane.reorder.held:
-                self._give_up_passed(lane, now)
-            self._deliver(lane, now)
+        if lane is not None:
+            self._finish(lane, now)
 
-    def deadline(self) -> float | None:
-        """Give the time at which `handle_timer` has something to do; None for never."""
-        deadlines = [
-            time
-            for lane in self.lanes.values()
-            for time in (lane.reorder.deadline(), lane.rejoiner.deadline())
-            if time is not None
-        ]
-        return min(deadlines, default=None)
+    def deadline(self) -> float:
+        """Give the time at which `handle_timer` has something to do: never, infinity, when nothing waits."""
+        deadline = float("inf")
+        for lane in self.lanes.values():
+            deadline = min(deadline, lane.reorder.deadline(), lane.rejoiner.deadline())
+        return deadline
 
     def handle_timer(self, now: float) -> None:
         """Release and give up what has waited for long enough."""
@@ -240,14 +249,14 @@ class Receiver:
             lane.reorder.flush(lane.out)
             self._deliver(lane, now)
 
-    def _control(self, link: Link, frame: FrameValues, now: float) -> None:
-        _, epoch, number, _, _, link_sequence, _, _, cookie = frame
-        lane = self.lanes.get(number) or self._new_lane(number)
+    def _control(
+        self, lane: Lane | None, link: Link, frame_type: int, epoch: int, link_sequence: int, cookie: bytes, now: float
+    ) -> None:
         if lane is not None and lane.recovery.epoch in (None, epoch):
             lane.track(link, epoch, link_sequence)
         if len(cookie) != COOKIE_SIZE:
             self.bad_cookie += 1
-        elif frame[0] == PROBE:
+        elif frame_type == PROBE:
             self.probes += 1
             self._monitors[link].answer(cookie, now)
         else:
@@ -260,24 +269,44 @@ class Receiver:
         lane = self.lanes[number] = Lane(number, self._window, self._timeout)
         return lane
 
-    def _data(self, lane: Lane, link: Link, frame: FrameValues, now: float) -> None:
-        _, epoch, _, sequence, _, link_sequence, piece, last_piece, payload = frame
+    def _data(
+        self,
+        lane: Lane,
+        link: Link,
+        epoch: int,
+        sequence: int,
+        link_sequence: int,
+        piece: int,
+        last_piece: int,
+        payload: bytes,
+        now: float,
+    ) -> None:
         verdict = lane.recovery.accept(epoch, sequence, now)
-        if verdict == PASSED:
-            lane.track(link, epoch, link_sequence).packet(sequence)
-            lane.first_copy(sequence, now)
-            lane.reorder.push((sequence, piece, last_piece, payload, epoch), now, lane.out)
-        elif verdict == DISCARDED:
+        if verdict == ROGUE:
+            return
+        if verdict == DISCARDED:
             if epoch == lane.recovery.epoch:
                 lane.track(link, epoch, link_sequence).packet(sequence)
                 lane.later_copy(sequence, now)
+            return
+        item: Item = Piece(epoch, sequence, piece, last_piece, payload) if last_piece else payload
+        if verdict == PASSED:
+            lane.track(link, epoch, link_sequence).packet(sequence)
+            lane.first_copy(sequence, now)
+            lane.reorder.push(sequence, item, now, lane.out)
         elif verdict == TOOK_OVER:
             lane.start_anew()
             lane.track(link, epoch, link_sequence).packet(sequence)
-            lane.reorder.push((sequence, piece, last_piece, payload, epoch), now, lane.out)
+            lane.reorder.push(sequence, item, now, lane.out)
             self.reset_lanes.append(lane)
-        elif verdict != ROGUE:
-            lane.out.append((sequence, piece, last_piece, payload, epoch))
+        else:
+            lane.out.append(item)
+
+    def _finish(self, lane: Lane, now: float) -> None:
+        """Give what a lane can release, after its frames of a batch."""
+        if lane.reorder.held:
+            self._give_up_passed(lane, now)
+        self._deliver(lane, now)
 
     def _give_up_passed(self, lane: Lane, now: float) -> None:
         """Release the packets behind numbers that every live link has passed: they are lost on all of them.
@@ -304,14 +333,14 @@ class Receiver:
     def _deliver(self, lane: Lane, now: float) -> None:
         if not lane.out:
             return
-        for sequence, piece, last_piece, payload, epoch in lane.out:
-            packet: bytes | None = payload
-            if last_piece:
-                packet = lane.rejoiner.join(epoch, sequence, piece, last_piece, payload, now)
+        for item in lane.out:
+            if isinstance(item, Piece):
+                packet = lane.rejoiner.join(item, now)
                 if packet is None:
                     continue
-                self.pieces_joined += last_piece
-            assert packet is not None
+                self.pieces_joined += item.last
+            else:
+                packet = item
             reason = self._admission.refusal(packet)
             if reason:
                 self.refused[reason] += 1

@@ -11,6 +11,10 @@ cdef class Lateness:
 
     cpdef sample(self, double seconds)
 
+cdef class _Arrival:
+    cdef double time
+    cdef long top
+
 cdef class Reorder:
     cdef public Lateness lateness
     cdef public long late
@@ -23,18 +27,27 @@ cdef class Reorder:
     cdef list _slots
     cdef long _bytes
     cdef readonly object _arrivals
+    cdef _Arrival _latest
     cdef double _gap_since
 
-    @cython.locals(sequence=long, ahead=long)
-    cpdef push(self, tuple item, double now, list out)
+    @cython.locals(ahead=long)
+    cpdef push(self, long sequence, object item, double now, list out)
     cpdef passed_by_all(self, long sequence, double now, list out)
-    cdef _hold(self, tuple item, long ahead, double now, list out)
-    cdef _make_room(self, tuple item, double now, list out)
+    @cython.locals(arrival=_Arrival)
+    cpdef double deadline(self) except? -1
+    @cython.locals(timeout=double, arrival=_Arrival)
+    cpdef expire(self, double now, list out)
+    cdef _hold(self, long sequence, object item, long ahead, double now, list out)
+    @cython.locals(arrival=_Arrival)
+    cdef _arrived(self, long sequence, double now)
+    cdef _make_room(self, long sequence, double now, list out)
     @cython.locals(sequence=long)
     cdef _skip_gap(self, double now, list out)
     cdef _fill(self, double now, list out)
-    @cython.locals(sequence=long, slots=list, item=tuple, payload=bytes)
+    @cython.locals(sequence=long, slots=list)
     cdef _release(self, list out)
+    @cython.locals(arrival=_Arrival)
     cdef _gap_moved(self, double now)
+    @cython.locals(arrival=_Arrival)
     cdef _forget_released(self)
     cdef _late(self)

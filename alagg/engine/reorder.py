@@ -9,9 +9,12 @@ is delivered late.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from alagg.engine.sequence import HALF, MASK, distance
+
+if TYPE_CHECKING:
+    from alagg.engine.fragment import Piece
 
 SLOTS: Final = 8192
 """Packets that one buffer spans: at 4 Gbit/s a skew of about 25 ms."""
@@ -24,8 +27,18 @@ MIN_TIMEOUT: Final = 0.005
 MAX_TIMEOUT: Final = 0.5
 """Seconds; the longest automatic timeout: later than this a packet is better lost."""
 
-Item = tuple[int, int, int, bytes, int]
-"""What is held: sequence, piece, last piece, payload, epoch."""
+
+Item: TypeAlias = "bytes | Piece"
+"""What is put in order: a whole packet, or a piece of one."""
+
+
+class _Arrival:
+    """Packets that came at the same time and are held."""
+
+    def __init__(self, time: float, top: int) -> None:
+        self.time = time
+        self.top = top
+        """The highest of their numbers."""
 
 
 class Lateness:
@@ -77,8 +90,10 @@ class Reorder:
         """The number that is released next, once the first one has come."""
         self._slots: list[Item | None] = [None] * SLOTS
         self._bytes = 0
-        self._arrivals: deque[tuple[float, int]] = deque()
-        """When each held packet came, in the order of arrival; entries of released ones go when they are first."""
+        self._arrivals: deque[_Arrival] = deque()
+        """When held packets came, in the order of arrival; entries of released ones go when they are first."""
+        self._latest = _Arrival(0.0, 0)
+        """The last of them."""
         self._gap_since = 0.0
 
     @property
@@ -86,9 +101,8 @@ class Reorder:
         """Seconds that a packet waits at most."""
         return self.lateness.timeout if self.fixed is None else self.fixed
 
-    def push(self, item: Item, now: float, out: list[Item]) -> None:
+    def push(self, sequence: int, item: Item, now: float, out: list[Item]) -> None:
         """Take a packet that was not seen before; append what can be released to `out`."""
-        sequence = item[0]
         if not self._started:
             self._started, self._next = True, sequence
         ahead = ((sequence - self._next + HALF) & MASK) - HALF
@@ -104,24 +118,28 @@ class Reorder:
             out.append(item)
             self._next = (sequence + 1) & MASK
         else:
-            self._hold(item, ahead, now, out)
+            self._hold(sequence, item, ahead, now, out)
 
     def passed_by_all(self, sequence: int, now: float, out: list[Item]) -> None:
         """Give up the gaps up to `sequence`: every live link has delivered this number or a later one."""
         while self.held and distance(sequence, self._next) >= 0:
             self._skip_gap(now, out)
 
-    def deadline(self) -> float | None:
-        """Give the time at which `expire` has something to do; None when nothing waits."""
-        return self._arrivals[0][0] + self.timeout if self._arrivals else None
+    def deadline(self) -> float:
+        """Give the time at which `expire` has something to do: never, infinity, when nothing waits."""
+        if not self._arrivals:
+            return float("inf")
+        arrival = self._arrivals[0]
+        return arrival.time + self.timeout
 
     def expire(self, now: float, out: list[Item]) -> None:
         """Release every packet that has waited for the timeout, and all before it."""
         timeout = self.timeout
-        while self._arrivals and self._arrivals[0][0] + timeout <= now:
-            sequence = self._arrivals[0][1]
-            while self.held and distance(sequence, self._next) >= 0:
-                self._skip_gap(now, out)
+        while self._arrivals:
+            arrival = self._arrivals[0]
+            if arrival.time + timeout > now:
+                return
+            self.passed_by_all(arrival.top, now, out)
             self._forget_released()
 
     def set_timeout(self, timeout: float | None, out: list[Item]) -> None:
@@ -137,30 +155,38 @@ class Reorder:
         self._arrivals.clear()
         self._started = False
 
-    def _hold(self, item: Item, ahead: int, now: float, out: list[Item]) -> None:
+    def _hold(self, sequence: int, item: Item, ahead: int, now: float, out: list[Item]) -> None:
         if ahead >= SLOTS:
-            self._make_room(item, now, out)
-            self.push(item, now, out)
+            self._make_room(sequence, now, out)
+            self.push(sequence, item, now, out)
             return
         if not self.held:
             self._gap_since = now
-        self._slots[item[0] % SLOTS] = item
+        self._slots[sequence % SLOTS] = item
         self.held += 1
-        self._bytes += len(item[3])
-        self._arrivals.append((now, item[0]))
+        self._bytes += len(item)
+        self._arrived(sequence, now)
         if self._bytes > MAX_BYTES:
             self.overflows += 1
             while self._bytes > MAX_BYTES:
                 self._skip_gap(now, out)
 
-    def _make_room(self, item: Item, now: float, out: list[Item]) -> None:
-        """Release in order until the buffer spans `item`; an empty buffer waits for nothing before `item`."""
+    def _arrived(self, sequence: int, now: float) -> None:
+        arrival = self._latest
+        if not self._arrivals or arrival.time != now:
+            self._latest = _Arrival(now, sequence)
+            self._arrivals.append(self._latest)
+        elif distance(sequence, arrival.top) > 0:
+            arrival.top = sequence
+
+    def _make_room(self, sequence: int, now: float, out: list[Item]) -> None:
+        """Release in order until the buffer spans `sequence`; an empty buffer waits for nothing before it."""
         self.overflows += 1
-        while self.held and distance(item[0], self._next) >= SLOTS:
+        while self.held and distance(sequence, self._next) >= SLOTS:
             self._skip_gap(now, out)
         if not self.held:
-            self.given_up += distance(item[0], self._next)
-            self._next = item[0]
+            self.given_up += distance(sequence, self._next)
+            self._next = sequence
 
     def _skip_gap(self, now: float, out: list[Item]) -> None:
         """Give up the numbers before the lowest held packet and release from there on."""
@@ -190,17 +216,23 @@ class Reorder:
                 break
             slots[sequence % SLOTS] = None
             self.held -= 1
-            self._bytes -= len(item[3])
+            self._bytes -= len(item)
             out.append(item)
             sequence = (sequence + 1) & MASK
         self._next = sequence
 
     def _gap_moved(self, now: float) -> None:
         self._forget_released()
-        self._gap_since = self._arrivals[0][0] if self._arrivals else now
+        self._gap_since = now
+        if self._arrivals:
+            arrival = self._arrivals[0]
+            self._gap_since = arrival.time
 
     def _forget_released(self) -> None:
-        while self._arrivals and distance(self._arrivals[0][1], self._next) < 0:
+        while self._arrivals:
+            arrival = self._arrivals[0]
+            if distance(arrival.top, self._next) >= 0:
+                return
             self._arrivals.popleft()
 
     def _late(self) -> None:

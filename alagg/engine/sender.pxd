@@ -1,9 +1,10 @@
 cimport cython
 
 from alagg.engine.crc cimport crc32c
-from alagg.engine.header cimport encode
+from alagg.engine.header cimport write
 from alagg.engine.link cimport Link
 
+cdef int DATA, SIZE
 cdef long MASK
 
 cdef class Sender:
@@ -22,9 +23,13 @@ cdef class Sender:
     cdef readonly long room
     cdef list _batches
 
-    cdef tuple _cut(self, object packets, long room)
+    @cython.locals(room=long, pieces=list, places=list)
+    cpdef send(self, list packets, double now)
+    cdef tuple _cut(self, list packets, long room)
+    @cython.locals(index=Py_ssize_t, length=Py_ssize_t, part=list, part_places=list, checksums=list, payload=bytes,
+                   link=Link, size=Py_ssize_t)
+    cdef _seal(self, list pieces, list places, list runs)
     @cython.locals(
-        epoch=long, lane=long, sequence=long, index=Py_ssize_t, payload=bytes, piece=long, last_piece=long,
-        length=long, checksum=long, link_sequence=long, link=Link, links=tuple, stop=Py_ssize_t,
+        sequence=long, link_sequence=long, piece=long, last_piece=long, index=Py_ssize_t, payload=bytes,
     )
-    cdef _seal(self, object pieces, list places, list runs)
+    cdef _write(self, Link link, Py_ssize_t at, list payloads, list places, list checksums)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from alagg.engine.crc import crc32c
 from alagg.engine.fragment import split
-from alagg.engine.header import DATA, SIZE, encode
+from alagg.engine.header import DATA, SIZE, write
 from alagg.engine.sequence import MASK
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Sender:
         self._open = tuple(link for link in self._links if link.open)
         self.room = min((link.mtu for link in self._open), default=0) - SIZE
 
-    def send(self, packets: Sequence[bytes], now: float) -> None:
+    def send(self, packets: list[bytes], now: float) -> None:
         """Queue frames for a batch of packets on the links."""
         self.captured += len(packets)
         if self.room <= 0:
@@ -71,11 +71,11 @@ class Sender:
             return
         room = self.room
         if max(map(len, packets), default=0) <= room:
-            pieces: Sequence[bytes] = packets
+            pieces = packets
             places: list[tuple[int, int]] | None = None
         else:
             pieces, places = self._cut(packets, room)
-        starts = {link: len(link.headers) for link in self._open}
+        starts = {link: len(link.payloads) for link in self._open}
         runs = self.scheduler.schedule(pieces, self._open, now)
         self._seal(pieces, places, runs)
         self._batches.append(_Batch(len(pieces), places, runs, starts))
@@ -95,7 +95,7 @@ class Sender:
         self._batches = []
         self.sequence = (self.sequence - unused) & MASK
 
-    def _cut(self, packets: Sequence[bytes], room: int) -> tuple[list[bytes], list[tuple[int, int]]]:
+    def _cut(self, packets: list[bytes], room: int) -> tuple[list[bytes], list[tuple[int, int]]]:
         """Split what is too big; give the pieces, and each one's place: its number and the last one's."""
         pieces: list[bytes] = []
         places: list[tuple[int, int]] = []
@@ -114,25 +114,43 @@ class Sender:
             places += [(piece, len(parts) - 1) for piece in range(len(parts))]
         return pieces, places
 
-    def _seal(self, pieces: Sequence[bytes], places: list[tuple[int, int]] | None, runs: Sequence[Run]) -> None:
+    def _seal(self, pieces: list[bytes], places: list[tuple[int, int]] | None, runs: Sequence[Run]) -> None:
         """Number the pieces and queue their frames."""
-        epoch, lane, sequence, index = self.epoch, self.lane, self.sequence, 0
+        index = 0
         for run in runs:
-            for payload in pieces[index : index + run.length]:
-                piece, last_piece = places[index] if places else (0, 0)
-                length, checksum = len(payload), crc32c(0, payload, 0, len(payload))
-                for link in run.links:
-                    link_sequence = link.link_sequence
-                    link.link_sequence = (link_sequence + 1) & MASK
-                    link.headers.append(
-                        encode(
-                            DATA, epoch, lane, sequence, link.id, link_sequence, piece, last_piece, length, checksum
-                        )
-                    )
-                    link.payloads.append(payload)
-                sequence = (sequence + 1) & MASK
-                index += 1
-        self.sequence = sequence
+            part = pieces if run.length == len(pieces) else pieces[index : index + run.length]
+            part_places = places[index : index + run.length] if places else None
+            checksums = []
+            size = 0
+            for payload in part:
+                checksums.append(crc32c(0, payload, 0, len(payload)))  # noqa: PERF401 - no typed loop in C otherwise
+                size += len(payload)
+            for link in run.links:
+                self._write(link, link.reserve(part, size), part, part_places, checksums)
+            self.sequence = (self.sequence + run.length) & MASK
+            index += run.length
+
+    def _write(
+        self,
+        link: Link,
+        at: int,
+        payloads: list[bytes],
+        places: list[tuple[int, int]] | None,
+        checksums: list[int],
+    ) -> None:
+        """Write the headers of a run for one of its links, from the offset `at` on."""
+        sequence, link_sequence, piece, last_piece = self.sequence, link.link_sequence, 0, 0
+        for index, payload in enumerate(payloads):
+            if places is not None:
+                piece, last_piece = places[index]
+            write(
+                link.headers, at, DATA, self.epoch, self.lane, sequence, link.id, link_sequence, piece, last_piece,
+                len(payload), checksums[index],
+            )  # fmt: skip
+            at += SIZE
+            sequence = (sequence + 1) & MASK
+            link_sequence = (link_sequence + 1) & MASK
+        link.link_sequence = link_sequence
 
 
 class _Batch:
