@@ -55,9 +55,9 @@ def source_and_destination(packet: bytes) -> bytes:
     """
     version = packet[0] >> 4 if packet else 0
     if version == 4 and len(packet) >= 20 and octets.load16(packet, 2) == len(packet):
-        return packet[12:20]
+        return octets.part(packet, 12, 20)
     if version == 6 and len(packet) >= 40 and octets.load16(packet, 4) + 40 == len(packet):
-        return packet[8:40]
+        return octets.part(packet, 8, 40)
     return b""
 
 

@@ -1,7 +1,10 @@
 cimport cython
 
 from alagg.engine.addresses cimport same_destination
+from alagg.engine.link cimport Link
+from alagg.engine.peer cimport Peer
 from alagg.engine.receiver cimport Receiver
+from alagg.engine.sender cimport Sender
 
 cdef class Endpoint:
     cdef readonly object settings
@@ -13,9 +16,18 @@ cdef class Endpoint:
     cdef double _deadline
     cdef object _routes
 
-    @cython.locals(groups=dict, group=list, previous=bytes, packet=bytes)
+    @cython.locals(groups=dict, group=list, previous=bytes, packet=bytes, peer=Peer)
     cpdef send(self, list packets, double now)
-    @cython.locals(receiver=Receiver)
-    cpdef receive(self, object link, bytes headers, list payloads, double now)
+    @cython.locals(peer=Peer, receiver=Receiver)
+    cpdef receive(self, Link link, bytes headers, list payloads, double now)
     cpdef double deadline(self) except? -1
+    @cython.locals(peer=Peer, deadline=double)
     cpdef handle_timer(self, double now)
+    @cython.locals(peer=Peer, link=Link, links=list)
+    cpdef list queued_links(self)
+    @cython.locals(peer=Peer, sender=Sender)
+    cpdef settle(self)
+    @cython.locals(peer=Peer, packets=list, receiver=Receiver)
+    cpdef list take_packets(self)
+    @cython.locals(peer=Peer, events=list)
+    cpdef list take_events(self)

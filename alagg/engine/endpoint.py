@@ -130,23 +130,33 @@ class Endpoint:
 
     def queued_links(self) -> list[Link]:
         """Give the links on which frames wait for their ports."""
-        return [link for peer in self._touched for link in peer.links.values() if link.headers]
+        links = []
+        for peer in self._touched:
+            for link in peer.links.values():
+                if link.payloads:
+                    links.append(link)  # noqa: PERF401 - no typed loop in C otherwise
+        return links
 
     def settle(self) -> None:
         """Count what became of the packets, after each queued link was settled."""
         for peer in self._touched:
-            peer.sender.settle()
+            sender = peer.sender
+            sender.settle()
 
     def take_packets(self) -> list[bytes]:
         """Give the packets that are to be injected now, in order."""
         packets: list[bytes] = []
         for peer in self._touched:
-            packets += peer.receiver.packets
-            peer.receiver.packets = []
+            receiver = peer.receiver
+            if receiver.packets:
+                packets += receiver.packets
+                receiver.packets = []
         return packets
 
     def take_events(self) -> list[Event]:
         """Give what happened since the last call, and end the round: what was touched is quiet now."""
-        events = [event for peer in self._touched for event in peer.take_events()]
+        events: list[Event] = []
+        for peer in self._touched:
+            events += peer.take_events()
         self._touched = {}
         return events

@@ -24,6 +24,11 @@ def same(one: bytes, other: bytes, start: int, end: int) -> bool:
     return one[start:end] == other[start:end]
 
 
+def part(data: bytes, start: int, end: int) -> bytes:
+    """Give a copy of `data[start:end]`."""
+    return data[start:end]
+
+
 def load16(data: bytes | bytearray, at: int) -> int:
     """Give the 16-bit number at an offset."""
     return data[at] << 8 | data[at + 1]

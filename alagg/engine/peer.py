@@ -117,8 +117,10 @@ class Peer:
 
     def deadline(self) -> float:
         """Give the time at which `handle_timer` has something to do."""
-        probes = (monitor.next_time for monitor in self.monitors.values())
-        return min(self._next_tick, self.receiver.deadline(), *probes)
+        deadline = min(self._next_tick, self.receiver.deadline())
+        for monitor in self.monitors.values():
+            deadline = min(deadline, monitor.next_time)
+        return deadline
 
     def handle_timer(self, now: float) -> None:
         """Do what is due: release packets, probe the links, look at what was measured."""

@@ -3,6 +3,7 @@ cimport cython
 from alagg.engine.crc cimport crc32c
 from alagg.engine.header cimport write
 from alagg.engine.link cimport Link
+from alagg.engine.scheduler.base cimport Run
 
 cdef int DATA, SIZE
 cdef long MASK
@@ -23,13 +24,32 @@ cdef class Sender:
     cdef readonly long room
     cdef list _batches
 
-    @cython.locals(room=long, pieces=list, places=list)
+    @cython.locals(room=long, pieces=list, places=list, runs=list, starts=dict, link=Link)
     cpdef send(self, list packets, double now)
+    @cython.locals(batch=_Batch, unused=long)
+    cpdef settle(self)
     cdef tuple _cut(self, list packets, long room)
-    @cython.locals(index=Py_ssize_t, length=Py_ssize_t, part=list, part_places=list, checksums=list, payload=bytes,
+    @cython.locals(index=Py_ssize_t, length=Py_ssize_t, part=list, part_places=list, run=Run, checksums=list, payload=bytes,
                    link=Link, size=Py_ssize_t)
     cdef _seal(self, list pieces, list places, list runs)
     @cython.locals(
         sequence=long, link_sequence=long, piece=long, last_piece=long, index=Py_ssize_t, payload=bytes,
     )
     cdef _write(self, Link link, Py_ssize_t at, list payloads, list places, list checksums)
+
+cdef class _Batch:
+    cdef Py_ssize_t packets
+    cdef Py_ssize_t pieces
+    cdef Py_ssize_t dropped
+    cdef Py_ssize_t unused
+    cdef list _places
+    cdef list _runs
+    cdef dict _starts
+
+    @cython.locals(run=Run)
+    cdef settle(self)
+    cdef Py_ssize_t _count_dropped(self, list taken) except -1
+    @cython.locals(link=Link)
+    cdef bint _some_took_all(self, Run run) except -1
+    @cython.locals(run=Run, link=Link)
+    cdef list _taken(self)

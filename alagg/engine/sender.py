@@ -175,7 +175,10 @@ class _Batch:
 
     def settle(self) -> None:
         """Find out what the ports took."""
-        if all(run.links and self._some_took_all(run) for run in self._runs):
+        for run in self._runs:
+            if not self._some_took_all(run):
+                break
+        else:
             return
         taken = self._taken()
         self.dropped = self._count_dropped(taken)
@@ -193,7 +196,10 @@ class _Batch:
 
     def _some_took_all(self, run: Run) -> bool:
         """Tell quickly, without going through the pieces, that one link of the run took its whole queue."""
-        return any(link.taken >= link.queued for link in run.links)
+        for link in run.links:  # noqa: SIM110 - a generator costs more than it asks
+            if link.taken >= link.queued:
+                return True
+        return False
 
     def _taken(self) -> list[bool]:
         """Give for each piece whether some link took it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from alagg.engine.link import Link
 
 
-class Run(NamedTuple):
+class Run:
     """Consecutive packets that go over the same links."""
 
-    length: int
-    """How many packets, 1 or more."""
-    links: tuple[Link, ...]
-    """The links that each of them is sent on; empty: none of them can be sent."""
+    def __init__(self, length: int, links: tuple[Link, ...]) -> None:
+        """Take how many packets they are, 1 or more, and the links that each is sent on.
+
+        Without a link none of them can be sent.
+        """
+        self.length = length
+        self.links = links
 
 
 class Scheduler(Protocol):

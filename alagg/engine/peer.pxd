@@ -1,0 +1,31 @@
+cimport cython
+
+from alagg.engine.link cimport Link
+from alagg.engine.monitor cimport Monitor
+from alagg.engine.receiver cimport Lane, Receiver
+from alagg.engine.sender cimport Sender
+
+cdef class Peer:
+    cdef public object settings
+    cdef readonly dict links
+    cdef readonly dict monitors
+    cdef public list events
+    cdef readonly Sender sender
+    cdef readonly Receiver receiver
+    cdef object _node
+    cdef object _local
+    cdef long _next_id
+    cdef double _next_tick
+    cdef object _latent
+    cdef dict _states
+    cdef object _admission
+
+    @cython.locals(deadline=double, monitor=Monitor)
+    cpdef double deadline(self) except? -1
+    @cython.locals(link=Link, monitor=Monitor)
+    cpdef handle_timer(self, double now)
+    cpdef list take_events(self)
+    @cython.locals(lane=Lane)
+    cdef _tick(self, double now)
+    cdef _check_redundancy(self, double now)
+    cdef _watch(self, Link link, Monitor monitor, double now)
