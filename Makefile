@@ -51,7 +51,7 @@ profile: packages-bench .venv/compiled  ## where both nodes' time goes during a 
 docs: packages-build .venv/compiled  ## build the API reference into docs/api
 	rm -rf docs/api
 	@# pdoc reads sources: the plain form. It cannot look up the types in the constructor of a NamedTuple.
-	ALAGG_PURE=1 $(BIN)/python -W error -W 'ignore:Error parsing type annotation ForwardRef' -m pdoc --docformat google --output-directory docs/api alagg
+	ALAGG_PURE=all $(BIN)/python -W error -W 'ignore:Error parsing type annotation ForwardRef' -m pdoc --docformat google --output-directory docs/api alagg
 
 config: packages-build .venv/stamp  ## write default_config.cfg anew from the tables of options
 	$(BIN)/python -m alagg.default_config > default_config.tmp

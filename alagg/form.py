@@ -1,7 +1,8 @@
 """Which form runs: the engine compiled or plain, the edges compiled or plain.
 
 `ALAGG_PURE=1` in the environment asks for the plain engine although the compiled one is there, `ALAGG_PURE=all` for
-plain edges as well. Both forms come from one source and give the same results; only their speed differs.
+plain edges as well. Both forms come from one source and give the same results; only their speed differs. Cutting and
+merging of super-packets go with the edges: only these use them.
 """
 
 from __future__ import annotations
@@ -21,13 +22,22 @@ VARIABLE: Final = "ALAGG_PURE"
 """The environment's variable that asks for plain forms: `1` or `all`."""
 
 
-class _PlainEngine:
-    """Finds the engine's sources where compiled modules lie beside them."""
+WITH_EDGES: Final = ("alagg.engine.segment", "alagg.engine.merge")
+"""Modules of the engine that have the edges' form."""
 
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+
+class PlainEngine:
+    """Finds the engine's sources where compiled modules lie beside them: an entry of `sys.meta_path`."""
+
+    def __init__(self, compiled: Sequence[str] = ()) -> None:
+        """Take the names of modules that are left to others."""
+        self._compiled = compiled
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Give the source of an engine's module; None for all others."""
-        if not name.startswith("alagg.engine.") or path is None:
+        if not name.startswith("alagg.engine.") or name in self._compiled or path is None:
             return None
         specs = (FileFinder(place, (SourceFileLoader, SOURCE_SUFFIXES)).find_spec(name, target) for place in path)
         return next((spec for spec in specs if spec is not None), None)
@@ -35,8 +45,9 @@ class _PlainEngine:
 
 def obey_environment() -> None:
     """Make the imports that follow find the form that the environment asks for."""
-    if os.environ.get(VARIABLE) and _PlainEngine not in sys.meta_path:
-        sys.meta_path.insert(0, _PlainEngine)
+    wanted = os.environ.get(VARIABLE)
+    if wanted and not any(isinstance(finder, PlainEngine) for finder in sys.meta_path):
+        sys.meta_path.insert(0, PlainEngine(() if wanted == "all" else WITH_EDGES))
 
 
 def engine() -> str:
