@@ -63,16 +63,16 @@ def test_what_is_not_compiled_is_said_in_a_line(
 
 def test_plain_engine_is_found_in_the_engine_only() -> None:
     package = str(ROOT / "alagg" / "engine")
-    spec = form._PlainEngine.find_spec("alagg.engine.receiver", [package])
+    spec = form.PlainEngine().find_spec("alagg.engine.receiver", [package])
     assert spec
     assert spec.origin == f"{package}/receiver.py"
-    assert form._PlainEngine.find_spec("alagg.engine.nothing", [package]) is None
-    assert form._PlainEngine.find_spec("alagg.worker", [str(ROOT / "alagg")]) is None
-    assert form._PlainEngine.find_spec("alagg.engine.receiver", None) is None
+    assert form.PlainEngine().find_spec("alagg.engine.nothing", [package]) is None
+    assert form.PlainEngine().find_spec("alagg.worker", [str(ROOT / "alagg")]) is None
+    assert form.PlainEngine().find_spec("alagg.engine.receiver", None) is None
 
 
 def test_environment_is_obeyed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    finders = [finder for finder in sys.meta_path if finder is not form._PlainEngine]
+    finders = [finder for finder in sys.meta_path if not isinstance(finder, form.PlainEngine)]
     monkeypatch.setattr(sys, "meta_path", list(finders))
     monkeypatch.delenv(form.VARIABLE, raising=False)
     form.obey_environment()
@@ -80,4 +80,6 @@ def test_environment_is_obeyed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(form.VARIABLE, "1")
     form.obey_environment()
     form.obey_environment()
-    assert sys.meta_path == [form._PlainEngine, *finders]
+    (first, *others) = sys.meta_path
+    assert isinstance(first, form.PlainEngine)
+    assert others == finders
