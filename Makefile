@@ -10,13 +10,16 @@ SECONDS ?= 30
 TWO_FORMS := tests/engine tests/sim tests/ports tests/test_form.py tests/test_worker.py tests/test_worker_process.py \
 	tests/netns/test_traffic.py tests/netns/test_faults.py
 
+# What shows on the real kernel what a user relies on.
+ON_THE_KERNEL := tests/netns
+
 BIN := .venv/bin
 INSTALL := scripts/install-packages
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint types fuzz sanitize bench profile docs config clean
+.PHONY: help build demo test test-forms lint types fuzz sanitize bench profile docs config clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: packages-build .venv/compiled  ## install what is needed; then .venv/bin/alagg works
 	@echo "alagg: ready; try: $(BIN)/alagg --help"
@@ -27,6 +30,11 @@ demo: packages-lab .venv/compiled  ## two hosts, two links, one of them pulled: 
 test: packages-test .venv/compiled  ## run all tests, what has two forms in both (as root: some make namespaces)
 	$(BIN)/python -m pytest $(ARGS)
 	$(if $(ARGS),,ALAGG_PURE=all $(BIN)/python -m pytest -m 'not slow' $(TWO_FORMS))
+
+test-forms: packages-test .venv/compiled  ## run the tests on the kernel in every other form: plain, with gso = no, both (long)
+	ALAGG_TEST_GSO=no $(BIN)/python -m pytest $(or $(ARGS),$(ON_THE_KERNEL))
+	ALAGG_PURE=1 $(BIN)/python -m pytest $(or $(ARGS),$(ON_THE_KERNEL))
+	ALAGG_PURE=all ALAGG_TEST_GSO=no $(BIN)/python -m pytest $(or $(ARGS),$(ON_THE_KERNEL))
 
 lint: packages-build .venv/stamp  ## ruff, all rules
 	$(BIN)/ruff check $(ARGS) .

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -13,6 +14,9 @@ from alagg.lab.topology import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+GSO: Final = "ALAGG_TEST_GSO"
+"""The environment's variable that has the nodes run with `gso = no`."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -38,7 +42,7 @@ def lab() -> Iterator[Lab]:
 def running(lab: Lab, **options: object) -> Iterator[Lab]:
     """Build a lab and start its nodes."""
     with lab:
-        lab.start_nodes(options)
+        lab.start_nodes({"gso": os.environ.get(GSO, "yes"), **options})
         lab.await_links()
         yield lab
         lab.stop_nodes()
