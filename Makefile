@@ -67,7 +67,7 @@ config: packages-build .venv/stamp  ## write default_config.cfg anew from the ta
 
 clean:  ## remove everything that was built
 	rm -rf .venv build dist docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
-	rm -f alagg/engine/*.c alagg/engine/*.so alagg/engine/*/*.c alagg/engine/*/*.so alagg/native/*.c alagg/native/*.so
+	find alagg -name "*.c" -o -name "*.so" | xargs rm -f
 	find alagg tests bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- not for the command line ----------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ packages-bench: ; @$(INSTALL) build lab bench
 	@touch $@
 
 # The installation compiles everything; afterwards an old compiled module would hide its changed source.
-COMPILED := setup.py $(wildcard alagg/engine/*.p* alagg/engine/*/*.p* alagg/native/*.p*)
+COMPILED := setup.py $(shell find alagg -name "*.pxd" -o -name "*.pyx") $(patsubst %.pxd,%.py,$(shell find alagg -name "*.pxd"))
 .venv/compiled: $(COMPILED) .venv/stamp
 	@[ -z "$$(find $(COMPILED) -newer .venv/stamp)" ] || scripts/compile
 	@touch $@

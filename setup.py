@@ -1,4 +1,4 @@
-"""Builds the compiled forms: the engine's modules that have a .pxd beside them, and the edges in alagg/native.
+"""Builds the compiled forms: the modules that have a .pxd beside them, and the edges in alagg/native.
 
 All of them are optional: where no compiler is found, the plain form is installed, and says so when it runs.
 """
@@ -27,12 +27,12 @@ def extension(source: Path) -> Extension:
     )
 
 
-declared = (declarations.with_suffix(".py") for declarations in sorted((ROOT / "alagg/engine").rglob("*.pxd")))
-engine = [source for source in declared if source.exists()]
+declared = (declarations.with_suffix(".py") for declarations in sorted((ROOT / "alagg").rglob("*.pxd")))
+packet_path = [source for source in declared if source.exists()]
 edges = sorted((ROOT / "alagg/native").glob("*.pyx"))
 
 modules = cythonize(
-    [extension(source) for source in (*engine, *edges)],
+    [extension(source) for source in (*packet_path, *edges)],
     language_level=3,
     compiler_directives={
         # The types stand in the .pxd files; annotations are for people and mypy.

@@ -26,18 +26,19 @@ WITH_EDGES: Final = ("alagg.engine.segment", "alagg.engine.merge")
 """Modules of the engine that have the edges' form."""
 
 
-class PlainEngine:
-    """Finds the engine's sources where compiled modules lie beside them: an entry of `sys.meta_path`."""
+class PlainSources:
+    """Finds sources where compiled modules lie beside them: an entry of `sys.meta_path`."""
 
-    def __init__(self, compiled: Sequence[str] = ()) -> None:
-        """Take the names of modules that are left to others."""
+    def __init__(self, package: str = "alagg.engine", compiled: Sequence[str] = ()) -> None:
+        """Take the package whose modules are found, and the names of some that are not."""
+        self._prefix = package + "."
         self._compiled = compiled
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Give the source of an engine's module; None for all others."""
-        if not name.startswith("alagg.engine.") or name in self._compiled or path is None:
+        """Give the source of a module of the package; None for all others."""
+        if not name.startswith(self._prefix) or name in self._compiled or path is None:
             return None
         specs = (FileFinder(place, (SourceFileLoader, SOURCE_SUFFIXES)).find_spec(name, target) for place in path)
         return next((spec for spec in specs if spec is not None), None)
@@ -46,8 +47,9 @@ class PlainEngine:
 def obey_environment() -> None:
     """Make the imports that follow find the form that the environment asks for."""
     wanted = os.environ.get(VARIABLE)
-    if wanted and not any(isinstance(finder, PlainEngine) for finder in sys.meta_path):
-        sys.meta_path.insert(0, PlainEngine(() if wanted == "all" else WITH_EDGES))
+    if wanted and not any(isinstance(finder, PlainSources) for finder in sys.meta_path):
+        plain = PlainSources("alagg") if wanted == "all" else PlainSources(compiled=WITH_EDGES)
+        sys.meta_path.insert(0, plain)
 
 
 def engine() -> str:

@@ -33,7 +33,7 @@ def plain() -> SimpleNamespace:
 
 def plain_anew() -> SimpleNamespace:
     """Give the plain engine's modules once more, not shared with anybody."""
-    with _finders([form.PlainEngine(), *sys.meta_path]):
+    with _finders([form.PlainSources(), *sys.meta_path]):
         return _modules()
 
 
@@ -43,7 +43,7 @@ def compiled() -> SimpleNamespace | None:
     if form.engine() == "compiled":
         # They cannot be loaded twice.
         return _modules()
-    with _finders([finder for finder in sys.meta_path if not isinstance(finder, form.PlainEngine)]):
+    with _finders([finder for finder in sys.meta_path if not isinstance(finder, form.PlainSources)]):
         spec = find_spec("alagg.engine.receiver")
         if spec is None or str(spec.origin).endswith(".py"):
             return None

@@ -63,16 +63,16 @@ def test_what_is_not_compiled_is_said_in_a_line(
 
 def test_plain_engine_is_found_in_the_engine_only() -> None:
     package = str(ROOT / "alagg" / "engine")
-    spec = form.PlainEngine().find_spec("alagg.engine.receiver", [package])
+    spec = form.PlainSources().find_spec("alagg.engine.receiver", [package])
     assert spec
     assert spec.origin == f"{package}/receiver.py"
-    assert form.PlainEngine().find_spec("alagg.engine.nothing", [package]) is None
-    assert form.PlainEngine().find_spec("alagg.worker", [str(ROOT / "alagg")]) is None
-    assert form.PlainEngine().find_spec("alagg.engine.receiver", None) is None
+    assert form.PlainSources().find_spec("alagg.engine.nothing", [package]) is None
+    assert form.PlainSources().find_spec("alagg.worker", [str(ROOT / "alagg")]) is None
+    assert form.PlainSources().find_spec("alagg.engine.receiver", None) is None
 
 
 def test_environment_is_obeyed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    finders = [finder for finder in sys.meta_path if not isinstance(finder, form.PlainEngine)]
+    finders = [finder for finder in sys.meta_path if not isinstance(finder, form.PlainSources)]
     monkeypatch.setattr(sys, "meta_path", list(finders))
     monkeypatch.delenv(form.VARIABLE, raising=False)
     form.obey_environment()
@@ -81,5 +81,5 @@ def test_environment_is_obeyed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     form.obey_environment()
     form.obey_environment()
     (first, *others) = sys.meta_path
-    assert isinstance(first, form.PlainEngine)
+    assert isinstance(first, form.PlainSources)
     assert others == finders
