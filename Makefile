@@ -84,7 +84,7 @@ packages-bench: ; @$(INSTALL) build lab bench
 	@touch $@
 
 # The installation compiles everything; afterwards an old compiled module would hide its changed source.
-COMPILED := setup.py $(shell find alagg -name "*.pxd" -o -name "*.pyx") $(patsubst %.pxd,%.py,$(shell find alagg -name "*.pxd"))
+COMPILED := setup.py $(shell find alagg -name "*.pxd" -o -name "*.pyx") $(wildcard $(patsubst %.pxd,%.py,$(shell find alagg -name "*.pxd")))
 .venv/compiled: $(COMPILED) .venv/stamp
 	@[ -z "$$(find $(COMPILED) -newer .venv/stamp)" ] || scripts/compile
 	@touch $@
