@@ -31,7 +31,7 @@ def test_forms_are_what_they_say_and_leave_the_process_alone() -> None:
     assert compiled
     assert str(forms.plain().receiver.__file__).endswith(".py")
     assert str(compiled.receiver.__file__).endswith(".so")
-    assert forms.plain().receiver.decode is forms.plain().header.decode
+    assert forms.plain().receiver.parse is forms.plain().header.parse
     assert sys.modules["alagg.engine.receiver"] is receiver is sys.modules["alagg.engine"].receiver
 
 

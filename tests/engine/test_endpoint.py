@@ -10,6 +10,7 @@ from tests.engine.helpers import (
     ONE6,
     TWO,
     TWO6,
+    batch,
     carry,
     data_frames,
     frame,
@@ -65,7 +66,7 @@ def three_hosts() -> Endpoint:
 def test_each_peer_has_its_links_and_numbers() -> None:
     node = three_hosts()
     node.send([ipv4(destination="10.0.1.7"), ipv4(destination="10.0.2.7"), ipv4(destination="10.0.1.8")], 0.0)
-    queued = {link.name: len(link.headers) for link in node.queued_links()}
+    queued = {link.name: len(link.payloads) for link in node.queued_links()}
     assert queued == {"fibre": 2, "radio": 2, "cable": 1}
     assert [peer.sender.sequence for peer in node.peers.values()] == [2, 1]
 
@@ -74,10 +75,10 @@ def test_peer_may_not_send_in_anothers_name() -> None:
     node = three_hosts()
     (forged,) = numbered([0], source="10.0.1.7", destination=ONE)
     office, shop = node.peers.values()
-    node.receive(shop.links["cable"], [frame(0, forged)], 0, 0.0)
+    node.receive(shop.links["cable"], *batch([frame(0, forged)]), 0.0)
     assert node.take_packets() == []
     assert shop.receiver.refused["foreign_source"] == 1
-    node.receive(office.links["fibre"], [frame(0, forged)], 0, 0.0)
+    node.receive(office.links["fibre"], *batch([frame(0, forged)]), 0.0)
     assert node.take_packets() == [forged]
 
 
@@ -122,8 +123,8 @@ def test_deadline_releases_what_waits() -> None:
     _, two = pair("fibre", "radio")
     two.handle_timer(0.0)
     radio, fibre = (two.peers["peer"].links[name] for name in ("radio", "fibre"))
-    two.receive(radio, data_frames([0]), 0, 0.001)
-    two.receive(fibre, data_frames([2]), 0, 0.001)
+    two.receive(radio, *batch(data_frames([0])), 0.001)
+    two.receive(fibre, *batch(data_frames([2])), 0.001)
     assert numbers(two.take_packets()) == [0]
     deadline = two.deadline()
     assert 0.001 < deadline < 0.1
@@ -139,9 +140,9 @@ def test_packet_that_waits_brings_the_deadline_forward() -> None:
     two.handle_timer(0.0)
     probing = two.deadline()
     links = two.peers["peer"].links
-    two.receive(links["radio"], data_frames([0]), 0, 0.001)
+    two.receive(links["radio"], *batch(data_frames([0])), 0.001)
     assert two.deadline() == probing
-    two.receive(links["fibre"], data_frames([2]), 0, 0.001)
+    two.receive(links["fibre"], *batch(data_frames([2])), 0.001)
     assert two.deadline() < probing
 
 
@@ -175,8 +176,8 @@ def test_idle_node_only_probes() -> None:
 def test_flush_gives_all_that_waits_in_order() -> None:
     _, two = pair("fibre", "radio", reorder_timeout=10.0)
     links = two.peers["peer"].links
-    two.receive(links["radio"], data_frames([0]), 0, 0.0)
-    two.receive(links["fibre"], data_frames([4, 2, 7]), 0, 0.0)
+    two.receive(links["radio"], *batch(data_frames([0])), 0.0)
+    two.receive(links["fibre"], *batch(data_frames([4, 2, 7])), 0.0)
     assert numbers(two.take_packets()) == [0]
     two.flush(0.0)
     assert numbers(two.take_packets()) == [2, 4, 7]

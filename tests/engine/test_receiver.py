@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from alagg.engine.monitor import Monitor
 from alagg.engine.receiver import MAX_LANES, Receiver
 from alagg.engine.recovery import SILENCE
 from alagg.engine.reorder import INITIAL_TIMEOUT, MIN_TIMEOUT
-from tests.engine.helpers import ONE, TWO, data_frames, frame, ipv4, networks, numbered, numbers, take_frames
+from tests.engine.helpers import ONE, TWO, batch, data_frames, frame, ipv4, networks, numbered, numbers, take_frames
 
 LIVE_TIME = 0.35
 
@@ -35,8 +36,8 @@ class Script:
         """Let data frames come over a link; give the numbers of the packets that come out."""
         return self.frames(link, *data_frames(sequences, epoch, first), now=now)
 
-    def frames(self, link: int, *frames: bytes, now: float = 0.0, offset: int = 0) -> list[int]:
-        self.receiver.receive(self.links[link], frames, offset, now)
+    def frames(self, link: int, *frames: bytes, now: float = 0.0) -> list[int]:
+        self.receiver.receive(self.links[link], *batch(frames), now)
         return self.out()
 
     def timer(self, now: float) -> list[int]:
@@ -84,7 +85,7 @@ def test_number_that_every_live_link_has_passed_is_not_waited_for() -> None:
     assert script.on(1, 0) == [0]
     assert script.on(0, 0, 2, 3) == []
     assert script.on(1, 2) == [2, 3]
-    assert script.receiver.deadline() is None
+    assert script.receiver.deadline() == inf
 
 
 def test_link_that_has_shown_nothing_is_waited_for_until_the_deadline() -> None:
@@ -141,7 +142,7 @@ def probe(cookie: bytes = b"12345678", lane: int = 0, epoch: int = 1, link_seque
 def test_probe_is_answered_on_its_link() -> None:
     script = Script()
     script.frames(1, probe(b"the cook"))
-    assert script.links[0].headers == []
+    assert script.links[0].payloads == []
     (answer,) = [decode(data) for data in take_frames(script.links[1])]
     assert (answer[0], answer[8]) == (PROBE_REPLY, b"the cook")
     assert script.receiver.probes == 1
@@ -152,7 +153,7 @@ def test_probe_is_answered_on_its_link() -> None:
 def test_probe_with_a_strange_cookie_is_not_answered(cookie: bytes) -> None:
     script = Script()
     script.frames(0, probe(cookie), frame(0, cookie, frame_type=PROBE_REPLY))
-    assert (script.receiver.bad_cookie, script.links[0].headers) == (2, [])
+    assert (script.receiver.bad_cookie, script.links[0].payloads) == (2, [])
     script.check_accounts()
 
 
@@ -173,7 +174,7 @@ def state(script: Script) -> list[object]:
     lane = receiver.lanes[0]
     track = lane.tracks[link]
     return [
-        link.rx_frames, link.rx_bytes, link.rx_last, len(link.headers),
+        link.rx_frames, link.rx_bytes, link.rx_last, len(link.payloads),
         receiver.frames, receiver.probes, receiver.replies, receiver.bad_cookie, receiver.unknown_lane,
         receiver.delivered, dict(receiver.refused), len(receiver.lanes), receiver.deadline(),
         lane.recovery.counters(), lane.reorder.held, lane.rejoiner.waiting,
@@ -205,11 +206,36 @@ def test_every_single_bit_counts() -> None:
     assert script.on(1, 1) == [1]
 
 
-def test_bytes_before_the_header_and_padding_behind_the_payload_are_left_out() -> None:
+def test_padding_behind_the_payload_is_left_out() -> None:
     script = Script()
-    (data,) = data_frames([0])
-    assert script.frames(0, b"ethernet header" + data + bytes(30), offset=15) == [0]
-    assert script.links[0].rx_bytes == len(data) + 30
+    padded = [data + bytes(30) for data in data_frames(range(3))]
+    script.receiver.receive(script.links[0], *batch(padded), 0.0)
+    assert script.receiver.packets == numbered(range(3))
+    assert script.links[0].rx_bytes == sum(map(len, padded))
+
+
+def test_padding_of_a_piece_and_of_a_probe_is_left_out() -> None:
+    script = Script()
+    (packet,) = numbered([42], 3000)
+    pieces = [frame(number, piece, place=(number, 3)) for number, piece in enumerate(split(packet, 1000))]
+    script.receiver.receive(script.links[0], *batch(data + bytes(30) for data in [probe(), *pieces]), 0.0)
+    assert script.receiver.packets == [packet]
+    (answer,) = take_frames(script.links[0])
+    assert decode(answer)[8] == b"12345678"
+
+
+def test_frame_too_short_for_a_header_is_truncated_whatever_stands_in_its_place() -> None:
+    script = Script()
+    headers, payloads = batch(data_frames([0, 1, 2]))
+    payloads[1] = None
+    for standing_in in (headers[SIZE : 2 * SIZE], bytes(SIZE), b"\xff" * SIZE):
+        script = Script()
+        script.receiver.receive(
+            script.links[0], headers[:SIZE] + standing_in + headers[2 * SIZE :], payloads, 0.0
+        )
+        assert script.links[0].malformed == {**dict.fromkeys(MALFORMED_REASONS, 0), "truncated": 1}
+        assert (script.receiver.frames, script.out()) == (2, [0])
+        assert script.on(1, 1) == [1, 2]
 
 
 def test_addresses_that_the_peer_may_not_use_are_refused() -> None:
@@ -413,7 +439,7 @@ def test_every_frame_has_one_fate(batches: list[tuple[int, list[bytes], float]])
         total += len(frames)
         script.frames(link, *frames, now=now)
         deadline = script.receiver.deadline()
-        if deadline is not None and deadline <= now:
+        if deadline <= now:
             script.timer(now)
         script.check_accounts()
     malformed = sum(sum(link.malformed.values()) for link in script.links)
@@ -434,7 +460,7 @@ def test_no_duplicates_and_nothing_lost_that_came(seed: int, loss: float, links:
     released = []
     for now, link, number in arrivals:
         deadline = script.receiver.deadline()
-        if deadline is not None and deadline <= now:
+        if deadline <= now:
             released += script.timer(deadline)
         released += script.on(link, number, now=now)
     script.receiver.flush(1.0)
