@@ -37,7 +37,8 @@ MONITOR: Final = ("state", "rtt", "probes_ignored", "stray_replies", "next_time"
 def values(thing: Any, names: Sequence[str]) -> dict[str, Any]:
     """Give some attributes of an object, in copies: what they say now must not change later."""
     found = {name: getattr(thing, name) for name in names}
-    return {name: value.copy() if isinstance(value, list | dict | bytearray) else value for name, value in found.items()}
+    changing = (list, dict, bytearray)
+    return {name: value.copy() if isinstance(value, changing) else value for name, value in found.items()}
 
 
 def state(endpoint: Any) -> dict[str, Any]:

@@ -3,6 +3,8 @@ cimport cython
 from alagg.engine.addresses cimport same_destination
 from alagg.engine.receiver cimport Receiver
 
+cdef int SIZE
+
 cdef class Endpoint:
     cdef readonly object settings
     cdef readonly dict peers

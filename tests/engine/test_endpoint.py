@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import LinkStateChanged
 from alagg.engine.peer import NodeSettings
@@ -80,6 +82,15 @@ def test_peer_may_not_send_in_anothers_name() -> None:
     assert shop.receiver.refused["foreign_source"] == 1
     node.receive(office.links["fibre"], *batch([frame(0, forged)]), 0.0)
     assert node.take_packets() == [forged]
+
+
+def test_fewer_headers_than_payloads_are_the_ports_mistake_and_none_is_read() -> None:
+    _, two = pair("fibre")
+    peer = two.peers["peer"]
+    headers, payloads = batch(data_frames([0, 1]))
+    with pytest.raises(ValueError, match="47 bytes of headers for 2 frames"):
+        two.receive(peer.links["fibre"], headers[:-1], payloads, 0.0)
+    assert (peer.receiver.frames, two.take_packets()) == (0, [])
 
 
 def test_update_keeps_those_that_stay_and_their_numbers() -> None:

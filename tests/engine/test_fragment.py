@@ -84,7 +84,7 @@ def test_incomplete_packets_are_given_up_after_their_time() -> None:
 def test_oldest_incomplete_packet_makes_room() -> None:
     rejoiner = Rejoiner()
     for number in range(MAX_PARTIAL + 10):
-        rejoiner.join(1, 2 * number, 0, 1, b"first", 0.0)
+        rejoiner.join(Piece(1, 2 * number, 0, 1, b"first"), 0.0)
     assert (rejoiner.waiting, rejoiner.incomplete) == (MAX_PARTIAL, 10)
     assert rejoiner.join(Piece(1, 2 * 9 + 1, 1, 1, b"last"), 0.0) is None
     assert rejoiner.join(Piece(1, 2 * 11 + 1, 1, 1, b"last"), 0.0) == b"firstlast"
