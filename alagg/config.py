@@ -88,6 +88,8 @@ class Config:
     mark: int
     gso: bool
     """Whether TCP is taken in super-packets, from a queue of its own."""
+    xdp: str
+    """Whether frames may pass the interfaces' queueing disciplines: `auto` (where there is none), `yes` or `no`."""
     busy_poll: float
     """Seconds for which the loop goes on looking for work before it sleeps; 0 to sleep at once."""
     window: int
@@ -141,6 +143,8 @@ NODE: Final = (
            "mark of injected packets, so that no rule catches them again; a number from 1 to 0xffffffff"),
     Option("gso", "yes", values.yes_no,
            "yes: take TCP in super-packets of up to 64 KiB (GSO), faster, from queue + 1024; no: packet by packet"),
+    Option("xdp", "auto", values.choice("auto", "yes", "no"),
+           "send by AF_XDP, faster, past any queueing discipline and tcpdump: auto (where there is none) | yes | no"),
     Option("busy_poll", "0", values.busy_poll,
            "look for work this long before sleeping: less latency, more CPU; 0 = off, or a time such as 50us"),
     Option("window", "65536", values.window, "packet numbers that duplicate elimination remembers, a power of two"),

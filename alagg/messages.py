@@ -17,6 +17,8 @@ class InterfaceFacts:
     mtu: int
     reason: str
     """Why it cannot carry frames, in words; empty when it can."""
+    queues: bool = True
+    """Whether a queueing discipline orders or shapes what it sends."""
 
 
 @dataclass(frozen=True)

@@ -294,4 +294,6 @@ def _child(config: Config, ours: Connection, theirs: Connection, pcap: Path | No
 
 def _facts(interface: Interface) -> InterfaceFacts:
     reason = "" if interface.carrier else "no carrier"
-    return InterfaceFacts(interface.index, interface.mtu, reason if interface.up else "the interface is down")
+    if not interface.up:
+        reason = "the interface is down"
+    return InterfaceFacts(interface.index, interface.mtu, reason, queues=interface.qdisc != "noqueue")

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    from alagg.config import Config, LinkConfig
+    from alagg.config import Config
     from alagg.engine.events import Event
     from alagg.engine.link import Link
+    from alagg.messages import InterfaceFacts
     from alagg.ports.base import Capture, Injector, Port
 
 RETRY: Final = 0.1
@@ -44,12 +45,15 @@ log = logging.getLogger(__name__)
 
 
 class PortSlot:
-    """A link's port, which comes and goes with its interface."""
+    """An interface's port, which comes and goes with it; the links over it share it."""
 
-    def __init__(self, link: Link, config: LinkConfig) -> None:
+    def __init__(self, interface: str) -> None:
         """Start closed."""
-        self.link = link
-        self.config = config
+        self.interface = interface
+        self.links: dict[bytes, Link] = {}
+        """The links over the interface by their remote address."""
+        self.strangers = 0
+        """Frames from addresses that were taken out of the configuration while they waited."""
         self.port: Port | None = None
         self.descriptor = -1
         """The open port's descriptor; a port that has gone down may not tell it any more."""
@@ -66,7 +70,7 @@ class Worker:
         epoch: int,
         captures: Sequence[Capture],
         injector: Injector,
-        open_port: Callable[[Config, LinkConfig], Port],
+        open_port: Callable[[Config, str, Sequence[bytes]], Port],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Set up the engine; ports open when `take_facts` says that their interfaces are there."""
@@ -75,14 +79,17 @@ class Worker:
         self.injector = injector
         self.clock = clock
         self.running = True
-        self.slots: dict[Link, PortSlot] = {}
+        self.slots: dict[str, PortSlot] = {}
+        """The ports by their interfaces."""
+        self.remotes: dict[Link, tuple[PortSlot, bytes]] = {}
+        """Where each link leads: its port, and the remote address."""
         now = clock()
         self._facts = HostFacts({}, ())
         self._open_port = open_port
         self._next_retry = now + RETRY
         self._busy_until = float("-inf")
         """While this lasts, the loop polls without sleeping (`busy_poll`)."""
-        self._epoll = select.epoll()
+        self._poll = select.poll()
         self._handlers: dict[int, Callable[[float], None]] = {}
         node = NodeSettings(epoch, window=config.window, probe_interval=config.probe_interval)
         self.endpoint = Endpoint(node, peer_settings(config), (), now)
@@ -93,12 +100,12 @@ class Worker:
     def watch(self, descriptor: int, handler: Callable[[float], None]) -> None:
         """Call `handler` with the time whenever the descriptor is readable."""
         self._handlers[descriptor] = handler
-        self._epoll.register(descriptor, select.EPOLLIN)
+        self._poll.register(descriptor, select.POLLIN)
 
     def unwatch(self, descriptor: int) -> None:
         """Stop watching; call it before the descriptor is closed."""
         if self._handlers.pop(descriptor, None) is not None:
-            self._epoll.unregister(descriptor)
+            self._poll.unregister(descriptor)
 
     def run(self) -> None:
         """Work until `running` is false; then release what is held and close the edges."""
@@ -111,7 +118,6 @@ class Worker:
         for capture in self.captures:
             capture.close()
         self.injector.close()
-        self._epoll.close()
 
     def pause(self, now: float) -> float:
         """Give the seconds for which the loop may sleep: until a timer is due, or not at all while it is busy."""
@@ -119,7 +125,7 @@ class Worker:
 
     def step(self, timeout: float) -> None:
         """Wait for work for at most `timeout` seconds, and do one round of it."""
-        ready = self._epoll.poll(min(timeout, RETRY))
+        ready = self._poll.poll(min(timeout, RETRY) * 1000)
         now = self.clock()
         if ready:
             self._busy_until = now + self.config.busy_poll
@@ -170,28 +176,39 @@ class Worker:
 
     def snapshot(self) -> Json:
         """Give every counter (see `alagg.control.snapshot`)."""
-        ports = {link: slot.port for link, slot in self.slots.items()}
-        return snapshot(self.endpoint, self.config, ports, self.captures, self.injector)
+        ports = {link: slot.port for link, (slot, _) in self.remotes.items()}
+        strangers = sum(slot.strangers for slot in self.slots.values())
+        return snapshot(self.endpoint, self.config, ports, self.captures, self.injector, strangers)
 
     def _watch_capture(self, capture: Capture) -> None:
-        self.watch(capture.fileno(), lambda now: self.endpoint.send(capture.receive(), now))
+        self.watch(capture.fileno(), lambda now: self._capture(capture, now))
+
+    def _capture(self, capture: Capture, now: float) -> None:
+        self.endpoint.send(capture.receive(), now)
+        self._write(now)
+        capture.settle()
 
     def _receive(self, slot: PortSlot, now: float) -> None:
         port = slot.port
         if port is None:
             return
         try:
-            frames = port.receive()
+            arrivals = port.receive()
         except OSError as error:
             self._fail(slot, error, now)
-        else:
-            self.endpoint.receive(slot.link, frames, port.offset, now)
+            return
+        for remote, headers, payloads in arrivals:
+            link = slot.links.get(remote)
+            if link is None:
+                slot.strangers += len(payloads)
+            else:
+                self.endpoint.receive(link, headers, payloads, now)
 
     def _write(self, now: float) -> None:
         """Hand over everything that the engine has ready."""
         endpoint = self.endpoint
         for link in endpoint.queued_links():
-            self._send(self.slots[link], now)
+            self._send(link, now)
         endpoint.settle()
         packets = endpoint.take_packets()
         if packets:
@@ -199,13 +216,13 @@ class Worker:
         for event in endpoint.take_events():
             log_event(event)
 
-    def _send(self, slot: PortSlot, now: float) -> None:
-        link, port = slot.link, slot.port
-        if port is None:
+    def _send(self, link: Link, now: float) -> None:
+        slot, remote = self.remotes[link]
+        if slot.port is None:
             link.settle(0)
             return
         try:
-            taken = port.send(link.headers, link.payloads)
+            taken = slot.port.send(remote, link.headers, link.payloads)
         except OSError as error:
             self._fail(slot, error, now)
             link.settle(0)
@@ -215,7 +232,7 @@ class Worker:
     def _fail(self, slot: PortSlot, error: OSError, now: float) -> None:
         """Close a port that failed; the supervisor's facts or the next retry open it again."""
         self._close(slot)
-        self._tell(slot, is_open=False, reason=error.strerror or str(error), now=now)
+        self._tell(slot, reason=error.strerror or str(error), now=now)
 
     def _reopen(self, now: float) -> None:
         if now < self._next_retry:
@@ -226,7 +243,7 @@ class Worker:
                 self._apply_facts(slot, now)
 
     def _apply_facts(self, slot: PortSlot, now: float) -> None:
-        facts = self._facts.interfaces.get(slot.config.interface)
+        facts = self._facts.interfaces.get(slot.interface)
         reason = "the interface does not exist" if facts is None else facts.reason
         if facts is not None and slot.port is not None and slot.index != facts.index:
             self._close(slot)
@@ -234,12 +251,17 @@ class Worker:
             reason = self._open(slot, facts.index)
         if reason:
             self._close(slot)
-        self._tell(slot, is_open=not reason, reason=reason, now=now)
+        elif facts is not None and slot.port is not None:
+            slot.port.bypass_queues(allowed=self._may_bypass(facts))
+        self._tell(slot, reason=reason, now=now)
+
+    def _may_bypass(self, facts: InterfaceFacts) -> bool:
+        return self.config.xdp == "yes" or (self.config.xdp == "auto" and not facts.queues)
 
     def _open(self, slot: PortSlot, index: int) -> str:
         """Open a port; give the reason when it cannot be."""
         try:
-            slot.port = self._open_port(self.config, slot.config)
+            slot.port = self._open_port(self.config, slot.interface, tuple(slot.links))
         except OSError as error:
             return error.strerror or str(error)
         slot.index = index
@@ -253,26 +275,44 @@ class Worker:
             slot.port.close()
             slot.port = None
 
-    def _tell(self, slot: PortSlot, *, is_open: bool, reason: str, now: float) -> None:
+    def _tell(self, slot: PortSlot, *, reason: str, now: float) -> None:
         """Tell the engine what became of a port; the interface's MTU may have changed since it was opened."""
-        facts = self._facts.interfaces.get(slot.config.interface)
-        mtu = slot.link.mtu if facts is None else facts.mtu
-        self.endpoint.link_changed(slot.link, is_open=is_open, mtu=mtu, reason=reason, now=now)
+        facts = self._facts.interfaces.get(slot.interface)
+        for link in slot.links.values():
+            mtu = link.mtu if facts is None else facts.mtu
+            self.endpoint.link_changed(link, is_open=not reason, mtu=mtu, reason=reason, now=now)
         room = self.endpoint.room
         for capture in self.captures if room else ():
             capture.segment_size = room
 
     def _update_slots(self, now: float) -> None:
         """Match the ports with the configured links."""
-        wanted = {
-            self.endpoint.peers[peer.name].links[link.name]: link for peer in self.config.peers for link in peer.links
+        wanted: dict[str, dict[bytes, Link]] = {}
+        for peer in self.config.peers:
+            for config in peer.links:
+                link = self.endpoint.peers[peer.name].links[config.name]
+                wanted.setdefault(config.interface, {})[config.mac] = link
+        for interface in [interface for interface in self.slots if interface not in wanted]:
+            self._close(self.slots.pop(interface))
+        for interface, links in wanted.items():
+            self._update_slot(self.slots.setdefault(interface, PortSlot(interface)), links, now)
+        self.remotes = {
+            link: (slot, remote) for slot in self.slots.values() for remote, link in slot.links.items()
         }
-        for link in [link for link, slot in self.slots.items() if slot.config != wanted.get(link)]:
-            self._close(self.slots.pop(link))
-        for link, config in wanted.items():
-            if link not in self.slots:
-                self.slots[link] = PortSlot(link, config)
-                self._tell(self.slots[link], is_open=False, reason="not opened yet", now=now)
+
+    def _update_slot(self, slot: PortSlot, links: dict[bytes, Link], now: float) -> None:
+        if links == slot.links:
+            return
+        slot.links = links
+        if slot.port is None:
+            self._tell(slot, reason="not opened yet", now=now)
+            return
+        try:
+            slot.port.set_remotes(tuple(links))
+        except OSError as error:
+            self._fail(slot, error, now)
+        else:
+            self._tell(slot, reason="", now=now)
 
 
 def peer_settings(config: Config) -> list[PeerSettings]:
@@ -326,16 +366,16 @@ def _why(error: OSError, config: Config) -> str:
     return f"cannot capture from NFQUEUE {queues}: {text} (is another program using it? are you root?)"
 
 
-def _port_opener(pcap: Path | None, stack: ExitStack) -> Callable[[Config, LinkConfig], Port]:
-    """Give what opens a link's port; all links' frames go to one capture file, if any."""
+def _port_opener(pcap: Path | None, stack: ExitStack) -> Callable[[Config, str, Sequence[bytes]], Port]:
+    """Give what opens an interface's port; the frames of all of them go to one capture file, if any."""
     file = PcapFile(pcap, time.time_ns) if pcap else None
     if file is not None:
         stack.callback(file.close)
 
-    def open_port(config: Config, link: LinkConfig) -> Port:
-        port = EthernetPort(link.interface, link.mac, config.ethertype)
-        wrapped: Port = Trace(port, link.name) if config.log_level == "debug" else port
-        return wrapped if file is None else Pcap(wrapped, file, port.prefix)
+    def open_port(config: Config, interface: str, remotes: Sequence[bytes]) -> Port:
+        port = EthernetPort(interface, remotes, config.ethertype)
+        wrapped: Port = Trace(port, interface) if config.log_level == "debug" else port
+        return wrapped if file is None else Pcap(wrapped, file, port.suffix)
 
     return open_port
 

@@ -130,9 +130,12 @@ def encode_work(size: int) -> Callable[[], object]:
     payload = packet(size)
     length, checksum = len(payload), crc32c(0, payload, 0, size)
     headers = bytearray(SIZE)
-    return lambda: [
-        write(headers, 0, DATA, 1, 0, number, 0, number, 0, 0, length, checksum) for number in range(PACKETS)
-    ]
+
+    def work() -> None:
+        for number in range(PACKETS):
+            write(headers, 0, DATA, 1, 0, number, 0, number, 0, 0, length, checksum)
+
+    return work
 
 
 def decode_work(size: int) -> Callable[[], object]:
@@ -376,7 +379,7 @@ def frame_batches(size: int, links: int, batch: int) -> list[tuple[int, Frames]]
 
 
 def frames_of(
-    packets: Sequence[Sequence[bytes]], links: int, scheduler: str = "redundant"
+    packets: Sequence[list[bytes]], links: int, scheduler: str = "redundant"
 ) -> list[tuple[int, Frames]]:
     """Give the frames of packets as ports hand them over, batch by batch: the links in turn, each with its number."""
     settings = replace(peer_settings(THERE, links), scheduler=scheduler)

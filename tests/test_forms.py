@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alagg.engine import receiver
+from alagg.engine.header import SIZE
 from tests import forms
-from tests.engine.helpers import ONE, ONE6, TWO, TWO6, frame, ipv4, ipv6
+from tests.engine.helpers import ONE, ONE6, TWO, TWO6, batch, frame, ipv4, ipv6
 from tests.engine.packets import UDP, Packet, packets
 from tests.engine.test_merge import batches
 from tests.twins import LINKS, WINDOWS, Twins
@@ -31,7 +32,7 @@ def test_forms_are_what_they_say_and_leave_the_process_alone() -> None:
     assert compiled
     assert str(forms.plain().receiver.__file__).endswith(".py")
     assert str(compiled.receiver.__file__).endswith(".so")
-    assert forms.plain().receiver.decode is forms.plain().header.decode
+    assert forms.plain().receiver.parse is forms.plain().header.parse
     assert sys.modules["alagg.engine.receiver"] is receiver is sys.modules["alagg.engine"].receiver
 
 
@@ -45,7 +46,8 @@ def frames(draw: st.DrawFn) -> bytes:
     last = draw(st.sampled_from([0, 0, 0, 1, 3]))
     place = (min(draw(st.integers(0, 3)), last), last)
     lane = draw(st.sampled_from([0, 0, 0, 15, 16]))
-    return frame(sequence, payload, epoch=draw(EPOCHS), lane=lane, link_sequence=draw(SEQUENCES), place=place)
+    made = frame(sequence, payload, epoch=draw(EPOCHS), lane=lane, link_sequence=draw(SEQUENCES), place=place)
+    return made + bytes(draw(st.sampled_from([0, 0, 22])))
 
 
 RECEIVE = st.tuples(st.just("receive"), st.integers(0, LINKS - 1), st.lists(frames(), max_size=12))
@@ -98,7 +100,7 @@ def reordered(buffer: Any, verb: str, sequence: int, now: float) -> tuple[Any, .
     """Give what a buffer releases upon a verb, and what it counts."""
     out: list[Any] = []
     if verb == "push":
-        buffer.push((sequence, 0, 0, b"payload", 7), now, out)
+        buffer.push(sequence, sequence.to_bytes(4, "big"), now, out)
     elif verb == "expire":
         buffer.expire(now, out)
     elif verb == "passed":
@@ -116,22 +118,49 @@ def test_cut_and_complete(packet: Packet, size: int) -> None:
 
 
 @given(batches(), st.booleans())
-def test_merge(batch: list[Packet], udp: bool) -> None:  # noqa: FBT001 - Hypothesis draws it
-    data = [packet.pack() for packet in batch]
+def test_merge(merged: list[Packet], udp: bool) -> None:  # noqa: FBT001 - Hypothesis draws it
+    data = [packet.pack() for packet in merged]
     mergers = [engine.merge.Merger(udp=udp) for engine in forms.both()]
     plain, compiled = [(merger.merge(data), merger.merged, merger.super_packets) for merger in mergers]
     assert compiled == plain
 
 
-@given(st.lists(st.binary(max_size=60), max_size=4), frames(), st.integers(0, 30))
-def test_parsing(noise: list[bytes], good: bytes, offset: int) -> None:
-    for data in (*noise, good, bytes(offset) + good):
-        plain, compiled = [decoded(engine, data, offset) for engine in forms.both()]
+@given(st.lists(st.one_of(frames(), frames(), st.binary(max_size=60)), min_size=1, max_size=5), st.integers(0, 30))
+def test_parsing(noisy: list[bytes], offset: int) -> None:
+    headers, payloads = batch(noisy)
+    for index, data in enumerate(noisy):
+        plain, compiled = [
+            (decoded(engine, data), decoded(engine, bytes(offset) + data, offset), decoded(engine, data, offset),
+             parsed(engine, headers, index * SIZE, payloads[index] or b""))
+            for engine in forms.both()
+        ]  # fmt: skip
         assert compiled == plain
 
 
-def decoded(engine: Any, data: bytes, offset: int) -> Any:
+def decoded(engine: Any, data: bytes, offset: int = 0) -> Any:
     try:
         return engine.header.decode(data, offset)
     except engine.header.MalformedFrameError as error:
         return error.reason
+
+
+def parsed(engine: Any, headers: bytes, at: int, payload: bytes) -> Any:
+    try:
+        return engine.header.parse(headers, at, payload)
+    except engine.header.MalformedFrameError as error:
+        return error.reason
+
+
+BYTE, WORD = st.integers(0, 0xFF), st.integers(0, 0xFFFF_FFFF)
+
+
+@given(
+    st.integers(0, 3), st.integers(0, 3),
+    st.tuples(st.integers(1, 3), WORD, BYTE, WORD, BYTE, WORD, BYTE, BYTE, st.integers(0, 0xFFFF), WORD),
+)  # fmt: skip
+def test_writing(before: int, behind: int, values: tuple[int, ...]) -> None:
+    batches = [bytearray(b"\xaa" * (before + 1 + behind) * SIZE) for _ in forms.both()]
+    for engine, headers in zip(forms.both(), batches, strict=True):
+        engine.header.write(headers, before * SIZE, *values)
+    plain, compiled = batches
+    assert compiled == plain

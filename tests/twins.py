@@ -6,6 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 
 from tests import forms
+from tests.engine.helpers import batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,8 @@ MONITOR: Final = ("state", "rtt", "probes_ignored", "stray_replies", "next_time"
 def values(thing: Any, names: Sequence[str]) -> dict[str, Any]:
     """Give some attributes of an object, in copies: what they say now must not change later."""
     found = {name: getattr(thing, name) for name in names}
-    return {name: value.copy() if isinstance(value, list | dict) else value for name, value in found.items()}
+    changing = (list, dict, bytearray)
+    return {name: value.copy() if isinstance(value, changing) else value for name, value in found.items()}
 
 
 def state(endpoint: Any) -> dict[str, Any]:
@@ -87,7 +89,8 @@ def check_bounds(engine: SimpleNamespace, endpoint: Any) -> None:
     assert len(peer.receiver.lanes) <= engine.receiver.MAX_LANES
     for lane in peer.receiver.lanes.values():
         assert 0 <= lane.reorder.held <= engine.reorder.SLOTS
-        assert lane.reorder.held <= len(lane.reorder._arrivals) <= 2 * engine.reorder.SLOTS
+        assert bool(lane.reorder.held) == bool(lane.reorder._arrivals)
+        assert len(lane.reorder._arrivals) <= 2 * engine.reorder.SLOTS
         assert len(lane.rejoiner._partials) <= engine.fragment.MAX_PARTIAL
         assert len(lane.tracks) <= LINKS
         assert not lane.out
@@ -104,21 +107,22 @@ class Twins:
         self._engines = forms.both()
         self._endpoints = [_endpoint(engine, scheduler, window, mtu) for engine in self._engines]
 
-    def send(self, packets: Sequence[bytes], taken: Sequence[int]) -> None:
+    def send(self, packets: list[bytes], taken: Sequence[int]) -> None:
         """Send packets; each link's port takes so many of the frames."""
         for endpoint in self._endpoints:
             endpoint.send(packets, self.now)
         self._compare()
         for endpoint in self._endpoints:
             for link in endpoint.queued_links():
-                link.settle(min(taken[link.id], len(link.headers)))
+                link.settle(min(taken[link.id], len(link.payloads)))
             endpoint.settle()
         self.check()
 
-    def receive(self, link: int, frames: Sequence[bytes], offset: int = 0) -> None:
+    def receive(self, link: int, frames: Sequence[bytes]) -> None:
         """Receive frames on a link."""
+        headers, payloads = batch(frames)
         for endpoint in self._endpoints:
-            endpoint.receive(_link(endpoint, link), frames, offset, self.now)
+            endpoint.receive(_link(endpoint, link), headers, payloads, self.now)
         self.check()
 
     def wait(self, seconds: float) -> None:

@@ -25,6 +25,7 @@ def snapshot(
     ports: Mapping[Link, Port | None],
     captures: Sequence[Capture],
     injector: Injector,
+    strangers: int = 0,
 ) -> Json:
     """Give every counter.
 
@@ -44,7 +45,7 @@ def snapshot(
         "links": links,
         "capture": _sum(capture.counters() for capture in captures),
         "injector": injector.counters(),
-        "drops": {"no_peer": endpoint.no_peer},
+        "drops": {"no_peer": endpoint.no_peer, "stranger": strangers},
     }
 
 

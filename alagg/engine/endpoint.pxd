@@ -6,6 +6,8 @@ from alagg.engine.peer cimport Peer
 from alagg.engine.receiver cimport Receiver
 from alagg.engine.sender cimport Sender
 
+cdef int SIZE
+
 cdef class Endpoint:
     cdef readonly object settings
     cdef readonly dict peers

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alagg.engine.addresses import Routes, same_destination
+from alagg.engine.header import SIZE
 from alagg.engine.peer import NodeSettings, Peer, PeerSettings
 
 if TYPE_CHECKING:
@@ -88,7 +89,13 @@ class Endpoint:
         """Take frames that came on a link: their headers in one piece, and the payload of each.
 
         A payload may have the link's padding behind it; None stands for a frame too short for a header.
+
+        Raises:
+            ValueError: there are fewer headers than payloads. The compiled form would read behind their end: this is
+                the one place that keeps it from it.
         """
+        if len(headers) < SIZE * len(payloads):
+            raise ValueError(f"{len(headers)} bytes of headers for {len(payloads)} frames")
         peer = self._peer_of[link]
         receiver = peer.receiver
         receiver.receive(link, headers, payloads, now)

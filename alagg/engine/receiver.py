@@ -185,7 +185,7 @@ class Receiver:
 
         Args:
             link: the link.
-            headers: their headers, one after the other.
+            headers: their headers, one after the other; the endpoint has seen to it that there are enough.
             payloads: what came behind each, with the link's padding; None where it was too short for a header.
             now: the time in seconds.
         """
@@ -250,7 +250,14 @@ class Receiver:
             self._deliver(lane, now)
 
     def _control(
-        self, lane: Lane | None, link: Link, frame_type: int, epoch: int, link_sequence: int, cookie: bytes, now: float
+        self,
+        lane: Lane | None,
+        link: Link,
+        frame_type: int,
+        epoch: int,
+        link_sequence: int,
+        cookie: bytes,
+        now: float,
     ) -> None:
         if lane is not None and lane.recovery.epoch in (None, epoch):
             lane.track(link, epoch, link_sequence)

@@ -123,7 +123,7 @@ class Sender:
             checksums = []
             size = 0
             for payload in part:
-                checksums.append(crc32c(0, payload, 0, len(payload)))  # noqa: PERF401 - no typed loop in C otherwise
+                checksums.append(crc32c(0, payload, 0, len(payload)))
                 size += len(payload)
             for link in run.links:
                 self._write(link, link.reserve(part, size), part, part_places, checksums)

@@ -1,16 +1,17 @@
-from collections.abc import Sequence
 from socket import socket
 from typing import final
 
 from typing_extensions import Self
 
+from alagg.ports.base import Arrival
+
 @final
 class Sender:
     """Sends frames on one socket."""
 
-    def __new__(cls, sock: socket, prefix: bytes) -> Self: ...
-    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
-        """Send frames without waiting; give how many were taken.
+    def __new__(cls, sock: socket) -> Self: ...
+    def send(self, prefix: bytes, headers: bytearray, payloads: list[bytes]) -> int:
+        """Send frames without waiting, `prefix` before each; give how many were taken.
 
         Raises:
             OSError: the first frame was refused for another reason than a full link.
@@ -18,10 +19,10 @@ class Sender:
 
 @final
 class Receiver:
-    """Receives frames of at most `size` bytes on one socket."""
+    """Receives frames with payloads of at most `size` bytes on one socket."""
 
     def __new__(cls, sock: socket, size: int) -> Self: ...
-    def receive(self) -> list[bytes]:
+    def receive(self) -> list[Arrival]:
         """Give the frames that wait, at most 64.
 
         Raises:

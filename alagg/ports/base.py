@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from alagg.engine.header import SIZE
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 BATCH = 64
 """Packets or frames that one read takes at most: long enough to share its costs, short enough to stay fair."""
 
+Arrival = tuple[bytes, bytes, "list[bytes | None]"]
+"""Frames of one remote in their order: its address, their headers in one piece, and what came behind each header.
+
+A frame too short for a header has zeros in its place, and None."""
+
 
 class Port(Protocol):
-    """One link's way to the wire and back."""
+    """One local attachment, such as an interface; every link over it has a remote address of its own."""
 
     @property
     def mtu(self) -> int:
         """Bytes of the largest frame (Alagg header and payload) that the port takes."""
 
-    @property
-    def offset(self) -> int:
-        """Bytes before the Alagg header in what `receive` gives."""
-
     def fileno(self) -> int:
         """Give the descriptor that becomes readable when `receive` has something; -1 while the port is down."""
 
-    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
-        """Send frames, header and payload apart, without ever waiting.
+    def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
+        """Send frames to a remote address, header and payload apart, without ever waiting.
 
         Returns:
             How many were taken, always the first ones. When the link is full the rest is dropped by the caller.
@@ -35,18 +38,24 @@ class Port(Protocol):
             OSError: the port cannot send now (interface down or gone), and took none of these frames.
         """
 
-    def receive(self) -> list[bytes]:
-        """Give the frames that wait, at most `BATCH`; an empty list when there are none.
+    def receive(self) -> list[Arrival]:
+        """Give the frames that wait, at most `BATCH` in all; an empty list when there are none.
 
         Raises:
             OSError: the port cannot receive now (interface down or gone).
         """
 
+    def set_remotes(self, remotes: Iterable[bytes]) -> None:
+        """Take frames from these addresses from now on, and from no others."""
+
+    def bypass_queues(self, *, allowed: bool) -> None:
+        """Say whether frames may pass by the host's queueing disciplines; ports that have no such way ignore it."""
+
     def counters(self) -> dict[str, int]:
         """Give the edge's own counters by name."""
 
     def close(self) -> None:
-        """Give the descriptor back. More calls do nothing."""
+        """Give the descriptors back. More calls do nothing."""
 
 
 class Capture(Protocol):
@@ -60,6 +69,9 @@ class Capture(Protocol):
 
     def receive(self) -> list[bytes]:
         """Take the packets that wait, at most `BATCH`; they belong to the caller from now on."""
+
+    def settle(self) -> None:
+        """Tell the kernel that what was received is ours: the frames have left, so nobody waits for this."""
 
     def counters(self) -> dict[str, int]:
         """Give the edge's own counters by name."""
@@ -79,3 +91,16 @@ class Injector(Protocol):
 
     def close(self) -> None:
         """Give the descriptors back. More calls do nothing."""
+
+
+def whole(headers: bytes | bytearray, payloads: Sequence[bytes | None]) -> Iterator[bytes]:
+    """Give frames in one piece each; those too short for a header are left out."""
+    for index, payload in enumerate(payloads):
+        if payload is not None:
+            yield bytes(headers[SIZE * index : SIZE * (index + 1)]) + payload
+
+
+def arrival(remote: bytes, frames: Sequence[bytes]) -> Arrival:
+    """Give whole frames, of one remote, as a port hands them over."""
+    headers = b"".join(frame[:SIZE] if len(frame) >= SIZE else bytes(SIZE) for frame in frames)
+    return remote, headers, [frame[SIZE:] if len(frame) >= SIZE else None for frame in frames]

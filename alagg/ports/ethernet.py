@@ -1,18 +1,23 @@
-"""Ethernet port: one link over an AF_PACKET raw socket (packet(7)).
+"""Ethernet port: the links over one interface, through AF_PACKET raw sockets (packet(7)).
 
-The kernel passes on only frames of our EtherType, from the configured MAC address, to our own. No call ever
-waits: what a full link does not take is the caller's to count.
+One socket receives, another sends. The kernel passes on only frames of our EtherType, from the configured MAC
+addresses, to our own, in the lanes of this worker. No call ever waits: what a full link does not take is the caller's
+to count.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
+import logging
 import socket
 import struct
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from alagg import form
+from alagg.engine.header import SIZE
 
 if TYPE_CHECKING or form.edges() == "plain":
     from alagg.ports.packet import Receiver, Sender
@@ -20,12 +25,17 @@ else:
     from alagg.native.packet import Receiver, Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
+
+    from alagg.native.xdp import Sender as XdpSender
+    from alagg.ports.base import Arrival
 
 ETHERNET_HEADER: Final = 14
 """Bytes of the Ethernet header before the Alagg header."""
-LARGEST_FRAME: Final = 65_535 + ETHERNET_HEADER
+LARGEST_PAYLOAD: Final = 65_535 - SIZE
 """Bytes that one read takes: an interface's MTU may grow while the port is open, up to 65,535 (ETH_MAX_MTU)."""
+MAX_PROGRAM: Final = 4096
+"""Instructions of the largest filter (BPF_MAXINSNS)."""
 RECEIVE_BUFFER: Final = 8 << 20
 """Bytes of the socket's receive buffer: it bridges the time in which the loop is busy elsewhere."""
 
@@ -38,23 +48,35 @@ _SIOCGIFMTU: Final = 0x8921
 _SIOCGIFHWADDR: Final = 0x8927
 
 # Classic BPF (linux/filter.h): opcode, jump if true, jump if false, operand.
-_LOAD_WORD, _LOAD_HALF, _JUMP_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _MODULO = 0x20, 0x28, 0x30, 0x94
+_JUMP, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x05, 0x15, 0x35, 0x06
+_DROP, _KEEP = (_RETURN, 0, 0, 0), (_RETURN, 0, 0, 0xFFFFFFFF)
 _ANCILLARY = 0xFFFFF000  # SKF_AD_OFF: facts about the frame instead of its bytes
 _PACKET_TYPE, _VLAN_TAG_PRESENT = _ANCILLARY + 4, _ANCILLARY + 48
+_SOURCE, _LANE = 6, ETHERNET_HEADER + 16
+
+Instruction = tuple[int, int, int, int]
+
+MAX_XDP_MTU: Final = 2048 - ETHERNET_HEADER
+"""Bytes of the largest frame that fits the memory shared with AF_XDP (see `alagg.native.xdp`)."""
+
+log = logging.getLogger(__name__)
 
 
 class EthernetPort:
-    """One link's way to the wire: a local interface and the peer's MAC address."""
+    """An interface's way to the wire, shared by all links over it."""
 
-    offset = ETHERNET_HEADER
-
-    def __init__(self, interface: str, mac: bytes, ethertype: int) -> None:
-        """Open the link.
+    def __init__(
+        self, interface: str, remotes: Iterable[bytes], ethertype: int, lanes: tuple[int, int] = (0, 1)
+    ) -> None:
+        """Open the port.
 
         Args:
             interface: the local interface; a VLAN, bridge or bond device will do as well.
-            mac: the peer's address, 6 bytes.
+            remotes: the peers' addresses, 6 bytes each.
             ethertype: the frames' EtherType.
+            lanes: which worker this is, and how many there are: it gets the frames whose lane modulo their number
+                is its own.
 
         Raises:
             OSError: the interface is missing, or rights are. One that is down is told by the first `receive`.
@@ -62,41 +84,57 @@ class EthernetPort:
         self.interface = interface
         self.rx_dropped = 0
         """Frames that the kernel dropped because we were too slow; brought up to date by `counters`."""
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+        self._ethertype = ethertype
+        self._lanes = lanes
+        self._prefixes: dict[bytes, bytes] = {}
+        self._receiving = _open()
+        self._sending = _open()
+        self._xdp: XdpSender | None = None
         try:
-            self.mtu = _mtu(self._socket, interface)
-            self._prefix = mac + _own_mac(self._socket, interface) + ethertype.to_bytes(2, "big")
+            self.mtu = _mtu(self._receiving, interface)
+            # What follows the remote address in the Ethernet header of every frame sent.
+            self.suffix = _own_mac(self._receiving, interface) + ethertype.to_bytes(2, "big")
             # Nothing is received before bind, so no frame slips past the filter.
-            _attach_filter(self._socket, mac, ethertype)
-            self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
-            self._socket.bind((interface, ethertype))
+            self.set_remotes(remotes)
+            self._receiving.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+            self._receiving.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+            self._receiving.bind((interface, ethertype))
+            # Without a protocol it receives nothing, and no poll waits on it: each frame that has left is spared a
+            # look for somebody to wake up.
+            self._sending.bind((interface, 0))
         except BaseException:
-            self._socket.close()
+            self.close()
             raise
-        self._sender = Sender(self._socket, self._prefix)
-        self._receiver = Receiver(self._socket, LARGEST_FRAME)
-
-    @property
-    def prefix(self) -> bytes:
-        """The Ethernet header of every frame sent, 14 bytes."""
-        return self._prefix
+        self._sender = Sender(self._sending)
+        self._receiver = Receiver(self._receiving, LARGEST_PAYLOAD)
 
     def fileno(self) -> int:
         """Give the descriptor that becomes readable when frames wait."""
-        return self._socket.fileno()
+        return self._receiving.fileno()
 
-    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
-        """Send frames without waiting; give how many the link took.
+    def set_remotes(self, remotes: Iterable[bytes]) -> None:
+        """Take frames from these addresses from now on, and from no others."""
+        self._prefixes = {remote: remote + self.suffix for remote in remotes}
+        _attach_filter(self._receiving, _filter(self._prefixes, self._ethertype, self._lanes))
+
+    def bypass_queues(self, *, allowed: bool) -> None:
+        """Send by AF_XDP if that is allowed and can be had: faster, but unseen by any queueing discipline."""
+        if not allowed or self.mtu > MAX_XDP_MTU:
+            self._close_xdp()
+        elif self._xdp is None:
+            self._xdp = _open_xdp(self.interface)
+
+    def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
+        """Send frames to an address without waiting; give how many the link took.
 
         Raises:
             OSError: the interface is down or gone (ENETDOWN, ENXIO), or its MTU has shrunk (EMSGSIZE). When the
                 link took some frames before, the next call raises it.
         """
-        return self._sender.send(headers, payloads)
+        return (self._xdp or self._sender).send(self._prefixes[remote], headers, payloads)
 
-    def receive(self) -> list[bytes]:
-        """Give the frames that wait, at most `alagg.ports.base.BATCH`, Ethernet header included.
+    def receive(self) -> list[Arrival]:
+        """Give the frames that wait, at most `alagg.ports.base.BATCH`.
 
         Raises:
             OSError: the interface went down (ENETDOWN).
@@ -104,14 +142,39 @@ class EthernetPort:
         return self._receiver.receive()
 
     def counters(self) -> dict[str, int]:
-        """Give what the kernel has counted for this socket."""
-        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        """Give what the kernel has counted for this port; all links over it share that."""
+        statistics = self._receiving.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
         self.rx_dropped += struct.unpack("=II", statistics)[1]  # the kernel starts anew at each call
         return {"rx_dropped": self.rx_dropped}
 
     def close(self) -> None:
-        """Give the descriptor back. More calls do nothing."""
-        self._socket.close()
+        """Give the descriptors back. More calls do nothing."""
+        self._receiving.close()
+        self._sending.close()
+        self._close_xdp()
+
+    def _close_xdp(self) -> None:
+        if self._xdp is not None:
+            self._xdp.close()
+            self._xdp = None
+
+
+def _open() -> socket.socket:
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+
+
+def _open_xdp(interface: str) -> XdpSender | None:
+    """Open the interface's first queue for sending; give None where that cannot be had."""
+    if form.edges() == "plain" or find_spec("alagg.native.xdp") is None:
+        return None
+    from alagg.native import xdp  # noqa: PLC0415 - only where it was built
+
+    try:
+        return xdp.Sender(socket.if_nametoindex(interface), 0)
+    except OSError as error:
+        # Another worker or program has the queue, or the kernel has no AF_XDP.
+        log.debug("%s: no AF_XDP, so sending by AF_PACKET: %s", interface, error.strerror)
+        return None
 
 
 def _mtu(sock: socket.socket, interface: str) -> int:
@@ -123,29 +186,45 @@ def _own_mac(sock: socket.socket, interface: str) -> bytes:
     return fcntl.ioctl(sock, _SIOCGIFHWADDR, struct.pack("16s24x", interface.encode()))[18:24]
 
 
-def _filter(mac: bytes, ethertype: int) -> bytes:
-    """Give a program that keeps our EtherType, from `mac`, to our own address, without a VLAN tag.
+def _filter(macs: Iterable[bytes], ethertype: int, lanes: tuple[int, int]) -> list[Instruction]:
+    """Give a program that keeps our EtherType, from `macs`, to our own address, without a VLAN tag, in our lanes.
 
     The kernel strips a VLAN device's tag before we look; a tag that is left belongs to another network.
     """
-    checks = (
-        (_LOAD_HALF, 12, ethertype),
-        (_LOAD_WORD, 6, int.from_bytes(mac[:4], "big")),
-        (_LOAD_HALF, 10, int.from_bytes(mac[4:], "big")),
-        (_LOAD_WORD, _PACKET_TYPE, 0),  # PACKET_HOST
-        (_LOAD_WORD, _VLAN_TAG_PRESENT, 0),
-    )
-    program = b""
-    for number, (load, place, value) in enumerate(checks):
-        to_drop = 2 * (len(checks) - number) - 1
-        program += struct.pack("=HBBI", load, 0, 0, place)
-        program += struct.pack("=HBBI", _JUMP_EQUAL, 0, to_drop, value)
-    return program + struct.pack("=HBBI", _RETURN, 0, 0, 0xFFFFFFFF) + struct.pack("=HBBI", _RETURN, 0, 0, 0)
+    worker, workers = lanes
+    checks: list[list[Instruction]] = [
+        [(_LOAD_HALF, 0, 0, 12), (_JUMP_EQUAL, 1, 0, ethertype)],
+        [(_LOAD_WORD, 0, 0, _PACKET_TYPE), (_JUMP_EQUAL, 1, 0, 0)],  # PACKET_HOST
+        [(_LOAD_WORD, 0, 0, _VLAN_TAG_PRESENT), (_JUMP_EQUAL, 1, 0, 0)],
+    ]
+    if workers > 1:
+        checks.append([(_LOAD_BYTE, 0, 0, _LANE), (_MODULO, 0, 0, workers), (_JUMP_EQUAL, 1, 0, worker)])
+    program = [instruction for check in checks for instruction in (*check, _DROP)]
+    wanted: dict[int, list[int]] = {}
+    for mac in macs:
+        wanted.setdefault(int.from_bytes(mac[2:], "big"), []).append(int.from_bytes(mac[:2], "big"))
+    program += [(_LOAD_WORD, 0, 0, _SOURCE + 2), *_search(sorted(wanted.items()))]
+    if len(program) > MAX_PROGRAM:
+        raise OSError(errno.E2BIG, "too many peers over one interface")
+    return program
 
 
-def _attach_filter(sock: socket.socket, mac: bytes, ethertype: int) -> None:
-    program = _filter(mac, ethertype)
-    buffer = ctypes.create_string_buffer(program, len(program))
-    sock.setsockopt(
-        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))
-    )
+def _search(entries: list[tuple[int, list[int]]]) -> list[Instruction]:
+    """Give the part of a filter that looks an address up by halves, its lower four bytes loaded."""
+    if not entries:
+        return [_DROP]
+    if len(entries) == 1:
+        ((low, highs),) = entries
+        found = [step for high in highs for step in ((_JUMP_EQUAL, 0, 1, high), _KEEP)]
+        return [(_JUMP_EQUAL, 1, 0, low), _DROP, (_LOAD_HALF, 0, 0, _SOURCE), *found, _DROP]
+    middle = len(entries) // 2
+    left, right = _search(entries[:middle]), _search(entries[middle:])
+    # A conditional jump reaches 255 instructions, an unconditional one all.
+    return [(_JUMP_AT_LEAST, 0, 1, entries[middle][0]), (_JUMP, 0, 0, len(left)), *left, *right]
+
+
+def _attach_filter(sock: socket.socket, program: list[Instruction]) -> None:
+    """Attach a filter in the place of the one before, if any."""
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(buffer)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alagg.engine.header import SIZE
+from alagg.ports.base import whole
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from random import Random
 
-    from alagg.ports.base import Port
+    from alagg.ports.base import Arrival, Port
 
 
 class Faults:
@@ -50,46 +53,42 @@ class Faults:
         self.reordered = 0
         self.refused = 0
         """Second copies and held frames that found the link full."""
-        self._held: list[tuple[bytes, bytes]] = []
+        self._held: list[bytes] = []
 
     @property
     def mtu(self) -> int:
         """Bytes of the largest frame."""
         return self.port.mtu
 
-    @property
-    def offset(self) -> int:
-        """Bytes before the Alagg header in what `receive` gives."""
-        return self.port.offset
-
     def fileno(self) -> int:
         """Give the wrapped port's descriptor."""
         return self.port.fileno()
 
-    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
+    def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
         """Send what the faults leave; lost and held frames count as taken.
 
         Raises:
             OSError: as the wrapped port.
         """
-        for index, frame in enumerate(zip(headers, payloads, strict=True)):
+        for index, frame in enumerate(whole(headers, payloads)):
             frames = self._harm(frame)
             if not frames:
                 continue
-            taken = self.port.send([header for header, _ in frames], [payload for _, payload in frames])
+            harmed = bytearray().join(one[:SIZE] for one in frames)
+            taken = self.port.send(remote, harmed, [one[SIZE:] for one in frames])
             self.refused += len(frames) - max(taken, 1)
             if not taken:
                 return index
-        return len(headers)
+        return len(payloads)
 
-    def _harm(self, frame: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    def _harm(self, frame: bytes) -> list[bytes]:
         """Decide what is sent in a frame's place."""
         if self.random.random() < self.loss:
             self.lost += 1
             return []
         if self.random.random() < self.corrupt:
             self.corrupted += 1
-            frame = self._flip(*frame)
+            frame = self._flip(frame)
         frames = [frame]
         if self.random.random() < self.duplicate:
             self.duplicated += 1
@@ -102,20 +101,28 @@ class Faults:
             self._held, frames = frames, []
         return frames
 
-    def _flip(self, header: bytes, payload: bytes) -> tuple[bytes, bytes]:
+    def _flip(self, frame: bytes) -> bytes:
         """Turn one bit over, each bit of the frame being as likely."""
-        frame = bytearray(header + payload)
-        bit = self.random.randrange(8 * len(frame))
-        frame[bit // 8] ^= 1 << bit % 8
-        return bytes(frame[: len(header)]), bytes(frame[len(header) :])
+        flipped = bytearray(frame)
+        bit = self.random.randrange(8 * len(flipped))
+        flipped[bit // 8] ^= 1 << bit % 8
+        return bytes(flipped)
 
-    def receive(self) -> list[bytes]:
+    def receive(self) -> list[Arrival]:
         """Give what the wrapped port gives.
 
         Raises:
             OSError: as the wrapped port.
         """
         return self.port.receive()
+
+    def set_remotes(self, remotes: Iterable[bytes]) -> None:
+        """Have the wrapped port take frames from these addresses."""
+        self.port.set_remotes(remotes)
+
+    def bypass_queues(self, *, allowed: bool) -> None:
+        """Let the wrapped port pass by queues, or not."""
+        self.port.bypass_queues(allowed=allowed)
 
     def counters(self) -> dict[str, int]:
         """Give the wrapped port's counters, and how many frames were harmed."""

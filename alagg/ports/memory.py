@@ -8,19 +8,24 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from alagg.ports.base import BATCH
+from alagg.ports.base import BATCH, arrival, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from alagg.ports.base import Arrival
 
-class _Queue:
+Item = TypeVar("Item")
+
+
+class _Queue(Generic[Item]):
     """A bounded queue whose descriptor is readable while something waits in it."""
 
     def __init__(self, capacity: int) -> None:
-        self._items: deque[bytes] = deque()
+        self._items: deque[Item] = deque()
         self._capacity = capacity
         self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._signalled = False
@@ -31,7 +36,7 @@ class _Queue:
     def fileno(self) -> int:
         return self._event
 
-    def put(self, item: bytes) -> bool:
+    def put(self, item: Item) -> bool:
         """Append an item; give False, and keep the older ones, when the queue is full."""
         if self._event < 0 or len(self._items) >= self._capacity:
             return False
@@ -39,7 +44,7 @@ class _Queue:
         self.signal()
         return True
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[Item]:
         items = [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
         if not self._items:
             self._unsignal()
@@ -71,16 +76,16 @@ class MemoryPort:
     the other end's buffer full, its port down or closed are gone, and counted on the end that sent them.
     """
 
-    def __init__(self, mtu: int = 1500, prefix: bytes = b"", capacity: int = 4096) -> None:
+    def __init__(self, mtu: int = 1500, address: bytes = bytes(6), capacity: int = 4096) -> None:
         """Make an end that leads nowhere yet.
 
         Args:
             mtu: bytes of the largest frame; can be changed later.
-            prefix: what stands before each frame on the wire, such as an Ethernet header.
+            address: where frames from here come from, for the other end.
             capacity: frames that wait for `receive` at most.
         """
         self.mtu = mtu
-        self.prefix = prefix
+        self.address = address
         self.peer: MemoryPort | None = None
         self.room: int | None = None
         """How many frames the link still takes before it is full; None for no limit."""
@@ -92,29 +97,26 @@ class MemoryPort:
         """Frames taken that never reached the other end's queue."""
         self.received = 0
         """Frames given by `receive`."""
+        self.remotes: tuple[bytes, ...] | None = None
+        """Whose frames are taken; None for everybody's."""
         self._errno = 0
-        self._queue = _Queue(capacity)
-
-    @property
-    def offset(self) -> int:
-        """Bytes before the Alagg header in what `receive` gives."""
-        return len(self.prefix)
+        self._queue: _Queue[tuple[bytes, bytes]] = _Queue(capacity)
 
     def fileno(self) -> int:
         """Give the descriptor that is readable while frames wait; -1 while the port is down."""
         return -1 if self._errno else self._queue.fileno()
 
-    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
+    def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:  # noqa: ARG002
         """Put frames into the other end's queue; see `alagg.ports.base.Port.send`.
 
         Raises:
             OSError: the port is down, or a frame is larger than `mtu` (EMSGSIZE); the frames before it were sent.
         """
         self._check_up()
-        taken = len(headers) if self.room is None else min(self.room, len(headers))
-        self.refused += len(headers) - taken
-        for header, payload in zip(headers[:taken], payloads[:taken], strict=True):
-            self._send_one(header + payload)
+        taken = len(payloads) if self.room is None else min(self.room, len(payloads))
+        self.refused += len(payloads) - taken
+        for frame in whole(headers, payloads[:taken]):
+            self._send_one(frame)
         return taken
 
     def _send_one(self, frame: bytes) -> None:
@@ -123,23 +125,33 @@ class MemoryPort:
         if self.room is not None:
             self.room -= 1
         self.sent += 1
-        if self.peer is None or not self.peer.deliver(self.prefix + frame):
+        if self.peer is None or not self.peer.deliver(frame, self.address):
             self.lost += 1
 
-    def deliver(self, data: bytes) -> bool:
-        """Let `data`, prefix included, arrive here as if from the wire; False when it is lost."""
-        return not self._errno and self._queue.put(data)
+    def deliver(self, frame: bytes, remote: bytes) -> bool:
+        """Let a frame arrive here as if from the wire; False when it is lost."""
+        wanted = self.remotes is None or remote in self.remotes
+        return not self._errno and wanted and self._queue.put((remote, frame))
 
-    def receive(self) -> list[bytes]:
+    def receive(self) -> list[Arrival]:
         """Give the frames that wait, at most `BATCH`.
 
         Raises:
             OSError: the port is down.
         """
         self._check_up()
-        frames = self._queue.take()
-        self.received += len(frames)
-        return frames
+        items = self._queue.take()
+        self.received += len(items)
+        return [
+            arrival(remote, [frame for _, frame in run]) for remote, run in groupby(items, lambda item: item[0])
+        ]
+
+    def set_remotes(self, remotes: Iterable[bytes]) -> None:
+        """Take frames from these addresses from now on, and from no others."""
+        self.remotes = tuple(remotes)
+
+    def bypass_queues(self, *, allowed: bool) -> None:
+        """Ignore it: there are no queues but our own."""
 
     def fail(self, number: int = errno.ENETDOWN) -> None:
         """Take the port down: from now on `send` and `receive` raise this error.
@@ -169,18 +181,16 @@ class MemoryPort:
 
 
 def pair(
-    mtu: int = 1500, prefixes: tuple[bytes, bytes] = (b"", b""), capacity: int = 4096
+    mtu: int = 1500, addresses: tuple[bytes, bytes] = (b"memory", b"MEMORY"), capacity: int = 4096
 ) -> tuple[MemoryPort, MemoryPort]:
     """Make the two ends of a link.
 
     Args:
         mtu: bytes of the largest frame in both directions.
-        prefixes: what stands before the frames of each end; of the same length.
+        addresses: where the frames of each end come from.
         capacity: frames that wait at each end at most.
     """
-    if len(prefixes[0]) != len(prefixes[1]):
-        raise ValueError("both ends of a link need prefixes of the same length")
-    one, other = MemoryPort(mtu, prefixes[0], capacity), MemoryPort(mtu, prefixes[1], capacity)
+    one, other = MemoryPort(mtu, addresses[0], capacity), MemoryPort(mtu, addresses[1], capacity)
     one.peer, other.peer = other, one
     return one, other
 
@@ -195,7 +205,9 @@ class MemoryCapture:
         """Packets given by `receive`."""
         self.dropped = 0
         """Packets that found the queue full."""
-        self._queue = _Queue(capacity)
+        self.settled = 0
+        """Packets of which `settle` was told."""
+        self._queue: _Queue[bytes] = _Queue(capacity)
 
     def put(self, packets: Iterable[bytes]) -> int:
         """Queue packets as the kernel would; give how many found room."""
@@ -212,6 +224,10 @@ class MemoryCapture:
         packets = self._queue.take()
         self.captured += len(packets)
         return packets
+
+    def settle(self) -> None:
+        """Note that what was received has been dealt with."""
+        self.settled = self.captured
 
     def counters(self) -> dict[str, int]:
         """Give the counters by name."""

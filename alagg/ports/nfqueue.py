@@ -69,6 +69,8 @@ class NfqueueCapture:
         """Bytes of the largest segment that a super-packet is cut into, IP header included."""
         self.super_packets = 0
         """Packets that were cut."""
+        self._settled = 0
+        """The number of the last packet that the kernel was told to drop."""
         self._segments_more = 0
         """Segments that they became, beyond one each."""
         self._library = NetfilterQueue()
@@ -86,14 +88,18 @@ class NfqueueCapture:
         return self._socket.fileno()
 
     def receive(self) -> list[bytes]:
-        """Take the packets that wait, at most a batch: from the kernel's view they are dropped."""
-        before = self._reader.last
+        """Take the packets that wait, at most a batch."""
         packets, infos = self._reader.read()
-        if self._reader.last != before:
-            self._send(_MSG_VERDICT_BATCH, (_ATTR_VERDICT_HDR, struct.pack("!II", _NF_DROP, self._reader.last)))
         if any(infos):
             return self._segments(packets, infos)
         return packets
+
+    def settle(self) -> None:
+        """Have the kernel drop what was received: it is ours."""
+        last = self._reader.last
+        if last != self._settled:
+            self._settled = last
+            self._send(_MSG_VERDICT_BATCH, (_ATTR_VERDICT_HDR, struct.pack("!II", _NF_DROP, last)))
 
     def counters(self) -> dict[str, int]:
         """Give every counter, with the kernel's own: packets it dropped because we were too slow."""

@@ -3,51 +3,53 @@
 from __future__ import annotations
 
 import errno
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from alagg.ports.base import BATCH
+from alagg.engine.header import SIZE
+from alagg.ports.base import BATCH, Arrival, arrival
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from socket import socket
+
+ETHERNET_HEADER = 14
+"""Bytes of the Ethernet header."""
 
 
 class Sender:
     """Sends frames on one socket."""
 
-    def __init__(self, sock: socket, prefix: bytes) -> None:
-        """Take the socket, non-blocking, and what stands before each header."""
+    def __init__(self, sock: socket) -> None:
+        """Take the socket, non-blocking."""
         self._sendmsg = sock.sendmsg
-        self._prefix = prefix
 
-    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
-        """Send frames without waiting; give how many were taken.
+    def send(self, prefix: bytes, headers: bytearray, payloads: list[bytes]) -> int:
+        """Send frames without waiting, `prefix` before each; give how many were taken.
 
         Raises:
             OSError: the first frame was refused for another reason than a full link.
         """
-        sendmsg, prefix = self._sendmsg, self._prefix
-        count = 0
+        sendmsg, at = self._sendmsg, 0
         try:
-            for header, payload in zip(headers, payloads, strict=True):
-                sendmsg((prefix, header, payload))
-                count += 1
+            for payload in payloads:
+                sendmsg((prefix, headers[at : at + SIZE], payload))
+                at += SIZE
         except OSError as error:
             # EAGAIN: the socket's send buffer waits in the interface's queue; ENOBUFS: that queue dropped it.
-            if not count and error.errno not in (errno.EAGAIN, errno.ENOBUFS):
+            if not at and error.errno not in (errno.EAGAIN, errno.ENOBUFS):
                 raise
-        return count
+        return at // SIZE
 
 
 class Receiver:
-    """Receives frames of at most `size` bytes on one socket."""
+    """Receives frames with payloads of at most `size` bytes on one socket."""
 
     def __init__(self, sock: socket, size: int) -> None:
         """Take the socket, non-blocking."""
         self._recv = sock.recv
-        self._size = size
+        self._size = ETHERNET_HEADER + SIZE + size
 
-    def receive(self) -> list[bytes]:
+    def receive(self) -> list[Arrival]:
         """Give the frames that wait, at most `BATCH`.
 
         Raises:
@@ -63,4 +65,7 @@ class Receiver:
         except OSError:
             if not frames:
                 raise
-        return frames
+        return [
+            arrival(remote, [frame[ETHERNET_HEADER:] for frame in run])
+            for remote, run in groupby(frames, lambda frame: frame[6:12])
+        ]

@@ -7,11 +7,13 @@ import os
 import struct
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from alagg.ports.base import whole
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from alagg.ports.base import Port
+    from alagg.ports.base import Arrival, Port
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,56 +88,58 @@ class PcapFile:
 class Pcap:
     """Passes frames on and writes them, sent and received ones, to a capture file."""
 
-    def __init__(self, port: Port, file: PcapFile, prefix: bytes) -> None:
+    def __init__(self, port: Port, file: PcapFile, suffix: bytes) -> None:
         """Wrap a port.
 
         Args:
             port: whose frames are written.
             file: where they go; whoever opened it closes it.
-            prefix: the Ethernet header of sent frames, 14 bytes. Received ones bring their own; those of a port
-                that gives none get this one, its addresses swapped.
+            suffix: what follows the remote address in the Ethernet header of sent frames: the port's own address and
+                the EtherType, 8 bytes.
         """
         self.port = port
         self._file = file
-        self._prefix = prefix
-        self._answer = prefix[6:12] + prefix[:6] + prefix[12:]
+        self._suffix = suffix
 
     @property
     def mtu(self) -> int:
         """Bytes of the largest frame."""
         return self.port.mtu
 
-    @property
-    def offset(self) -> int:
-        """Bytes before the Alagg header in what `receive` gives."""
-        return self.port.offset
-
     def fileno(self) -> int:
         """Give the wrapped port's descriptor."""
         return self.port.fileno()
 
-    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
+    def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
         """Send, and write what was taken.
 
         Raises:
             OSError: as the wrapped port.
         """
-        taken = self.port.send(headers, payloads)
-        for header, payload in zip(headers[:taken], payloads[:taken], strict=True):
-            self._file.write(self._prefix + header + payload)
+        taken = self.port.send(remote, headers, payloads)
+        for frame in whole(headers, payloads[:taken]):
+            self._file.write(remote + self._suffix + frame)
         return taken
 
-    def receive(self) -> list[bytes]:
-        """Receive, and write what came.
+    def receive(self) -> list[Arrival]:
+        """Receive, and write what came; frames too short for a header are left out.
 
         Raises:
             OSError: as the wrapped port.
         """
-        frames = self.port.receive()
-        offset = self.port.offset
-        for frame in frames:
-            self._file.write(frame if offset == len(self._prefix) else self._answer + frame[offset:])
-        return frames
+        arrivals = self.port.receive()
+        for remote, headers, payloads in arrivals:
+            for frame in whole(headers, payloads):
+                self._file.write(self._suffix[:6] + remote + self._suffix[6:] + frame)
+        return arrivals
+
+    def set_remotes(self, remotes: Iterable[bytes]) -> None:
+        """Have the wrapped port take frames from these addresses."""
+        self.port.set_remotes(remotes)
+
+    def bypass_queues(self, *, allowed: bool) -> None:
+        """Let the wrapped port pass by queues, or not."""
+        self.port.bypass_queues(allowed=allowed)
 
     def counters(self) -> dict[str, int]:
         """Give the wrapped port's counters, and what was written."""

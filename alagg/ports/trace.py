@@ -6,11 +6,12 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.header import DATA, PROBE, PROBE_REPLY, Frame, MalformedFrameError, decode
+from alagg.ports.base import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from alagg.ports.base import Port
+    from alagg.ports.base import Arrival, Port
 
 _NAMES: Final = {DATA: "data", PROBE: "probe", PROBE_REPLY: "probe reply"}
 _LOG = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Trace:
 
         Args:
             port: whose frames are logged.
-            name: the link's name, for the log.
+            name: the interface's name, for the log.
             log: where the lines go.
         """
         self.port = port
@@ -49,41 +50,48 @@ class Trace:
         """Bytes of the largest frame."""
         return self.port.mtu
 
-    @property
-    def offset(self) -> int:
-        """Bytes before the Alagg header in what `receive` gives."""
-        return self.port.offset
-
     def fileno(self) -> int:
         """Give the wrapped port's descriptor."""
         return self.port.fileno()
 
-    def send(self, headers: Sequence[bytes], payloads: Sequence[bytes]) -> int:
+    def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
         """Send, and log what was taken.
 
         Raises:
             OSError: as the wrapped port.
         """
-        taken = self.port.send(headers, payloads)
+        taken = self.port.send(remote, headers, payloads)
         if self._log.isEnabledFor(logging.DEBUG):
-            for header, payload in zip(headers[:taken], payloads[:taken], strict=True):
-                self._log.debug("%s > %s", self.name, describe(header + payload))
-            if taken < len(headers):
-                self._log.debug("%s is full: %d frames not taken", self.name, len(headers) - taken)
+            name = f"{self.name} {remote.hex(':')}"
+            for frame in whole(headers, payloads[:taken]):
+                self._log.debug("%s > %s", name, describe(frame))
+            if taken < len(payloads):
+                self._log.debug("%s is full: %d frames not taken", name, len(payloads) - taken)
         return taken
 
-    def receive(self) -> list[bytes]:
+    def receive(self) -> list[Arrival]:
         """Receive, and log what came.
 
         Raises:
             OSError: as the wrapped port.
         """
-        frames = self.port.receive()
+        arrivals = self.port.receive()
         if self._log.isEnabledFor(logging.DEBUG):
-            offset = self.port.offset
-            for frame in frames:
-                self._log.debug("%s < %s", self.name, describe(frame, offset))
-        return frames
+            for remote, headers, payloads in arrivals:
+                name = f"{self.name} {remote.hex(':')}"
+                for frame in whole(headers, payloads):
+                    self._log.debug("%s < %s", name, describe(frame))
+                for _ in range(payloads.count(None)):
+                    self._log.debug("%s < malformed frame: truncated", name)
+        return arrivals
+
+    def set_remotes(self, remotes: Iterable[bytes]) -> None:
+        """Have the wrapped port take frames from these addresses."""
+        self.port.set_remotes(remotes)
+
+    def bypass_queues(self, *, allowed: bool) -> None:
+        """Let the wrapped port pass by queues, or not."""
+        self.port.bypass_queues(allowed=allowed)
 
     def counters(self) -> dict[str, int]:
         """Give the wrapped port's counters."""

@@ -55,6 +55,8 @@ class Interface:
     """Plugged in: the other side is there."""
     type: int
     """The hardware type (ARPHRD_…): `ETHERNET`, or something that cannot be a link."""
+    qdisc: str = ""
+    """Its queueing discipline, such as `fq_codel`; `noqueue` for none."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,7 @@ def _interface(message: Any) -> Interface:
         up=bool(message["flags"] & _IFF_UP),
         carrier=bool(message["flags"] & _IFF_LOWER_UP),
         type=message["ifi_type"],
+        qdisc=message.get_attr("IFLA_QDISC") or "",
     )
 
 
@@ -302,12 +305,17 @@ class Watcher:
     """Messages that one call of `events` takes at most."""
 
     def __init__(self) -> None:
-        from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK  # noqa: PLC0415
+        from pyroute2.netlink.rtnl import (  # noqa: PLC0415
+            RTMGRP_IPV4_IFADDR,
+            RTMGRP_IPV6_IFADDR,
+            RTMGRP_LINK,
+            RTMGRP_TC,
+        )
         from pyroute2.netlink.rtnl.iprsocket import MarshalRtnl  # noqa: PLC0415
 
         # A plain socket, not pyroute2's: that one runs an event loop of its own, and the node has one already.
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
+        self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC))
         self._marshal = MarshalRtnl()
         self._links: dict[int, Interface] = {}
         self._addresses: set[tuple[int, Address]] = set()
@@ -351,6 +359,9 @@ class Watcher:
 
     def _apply(self, message: Any) -> Iterable[LinkEvent | AddressEvent]:
         event = message["event"]
+        if event in ("RTM_NEWQDISC", "RTM_DELQDISC"):
+            # An interface's queueing discipline is one of its properties, of whose change it does not speak.
+            return self._read_everything()
         if event in ("RTM_NEWADDR", "RTM_DELADDR"):
             found = _address(message)
             return self._set_address(*found, gone=event == "RTM_DELADDR") if found else ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from google_crc32c import value as crc32c
 
 from alagg.engine import header
+from alagg.ports.base import whole
 from alagg.ports.ethernet import EthernetPort
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class Answer:
 class _Probe:
     """One link's probe, from its sending to its answer."""
 
-    def __init__(self, port: EthernetPort, epoch: int) -> None:
+    def __init__(self, port: EthernetPort, remote: bytes, epoch: int) -> None:
         self.port = port
+        self._remote = remote
         self._epoch = epoch
         self._cookie = secrets.token_bytes(header.COOKIE_SIZE)
         self._sent = 0.0
@@ -49,18 +51,19 @@ class _Probe:
         """
         head = header.encode(header.PROBE, self._epoch, 0, 0, 0, 0, 0, 0, len(self._cookie), crc32c(self._cookie))
         self._sent = time.monotonic()
-        if not self.port.send((head,), (self._cookie,)):
+        if not self.port.send(self._remote, bytearray(head), [self._cookie]):
             raise OSError(errno.ENOBUFS, "the link is full")
 
     def receive(self) -> float | None:
         """Look through one batch of frames, a running node's among them; give the round-trip time of the answer."""
-        for frame in self.port.receive():
-            try:
-                values = header.decode(frame, self.port.offset)
-            except header.MalformedFrameError:
-                continue
-            if values[0] == header.PROBE_REPLY and values[-1] == self._cookie:
-                return time.monotonic() - self._sent
+        for _, headers, payloads in self.port.receive():
+            for frame in whole(headers, payloads):
+                try:
+                    values = header.decode(frame)
+                except header.MalformedFrameError:
+                    continue
+                if values[0] == header.PROBE_REPLY and values[-1] == self._cookie:
+                    return time.monotonic() - self._sent
         return None
 
 
@@ -86,8 +89,8 @@ def _send(config: Config, answers: list[Answer], waiting: dict[int, tuple[Answer
     epoch = secrets.randbits(32)
     for link, answer in zip(config.links, answers, strict=True):
         try:
-            port = EthernetPort(link.interface, link.mac, config.ethertype)
-            one = _Probe(port, epoch)
+            port = EthernetPort(link.interface, (link.mac,), config.ethertype)
+            one = _Probe(port, link.mac, epoch)
             waiting[port.fileno()] = answer, one
             one.send()
         except OSError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from alagg.engine.header import SIZE
 from bench import engine
 
 if TYPE_CHECKING:
@@ -59,4 +60,4 @@ def test_packets_have_their_size() -> None:
 def test_both_links_carry_every_packet() -> None:
     frames = engine.frame_batches(64, 2, 64)
     assert [number for number, _ in frames] == [0, 1, 0, 1]
-    assert all(len(batch) == 64 for _, batch in frames)
+    assert all(len(batch.payloads) == len(batch.headers) // SIZE == 64 for _, batch in frames)

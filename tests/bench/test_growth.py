@@ -25,10 +25,10 @@ def test_every_way_is_measured_against_the_base() -> None:
 
 def test_every_link_of_every_peer_is_warm_before_anything_is_measured() -> None:
     first, then = growth.reads(Way(links=4, peers=3))
-    assert [(peer, link, len(frames)) for peer, link, frames in first] == [
+    assert [(peer, link, len(frames.payloads)) for peer, link, frames in first] == [
         (peer, link, TURN) for peer in range(3) for link in range(4)
     ]
-    assert sum(len(frames) for _, _, frames in then) == 1024
+    assert sum(len(frames.payloads) for _, _, frames in then) == 1024
 
 
 def test_a_link_that_lags_comes_later() -> None:
@@ -37,5 +37,5 @@ def test_a_link_that_lags_comes_later() -> None:
 
 
 def test_losses_are_frames_that_do_not_come() -> None:
-    arrived = sum(len(frames) for _, _, frames in growth.reads(Way(loss=0.05))[1])
+    arrived = sum(len(frames.payloads) for _, _, frames in growth.reads(Way(loss=0.05))[1])
     assert 900 < arrived < 1024

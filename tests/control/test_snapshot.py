@@ -13,7 +13,7 @@ from alagg.engine.header import SIZE
 from alagg.engine.peer import NodeSettings
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
 from alagg.worker import peer_settings
-from tests.engine.helpers import ONE, TWO, data_frames, frame, networks, numbered
+from tests.engine.helpers import ONE, TWO, batch, data_frames, frame, networks, numbered
 from tests.memory_net import write_config
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_peer_shows_what_it_received(bench: Bench) -> None:
     frames = data_frames([0, 1, 1, 3])
     damaged = frames[0][:-1] + b"?"
     foreign = frame(4, numbered([4], source="203.0.113.1")[0], link_sequence=5)
-    bench.endpoint.receive(bench.link("eth0"), [*frames, damaged, b"short", foreign], 0, 0.0)
+    bench.endpoint.receive(bench.link("eth0"), *batch([*frames, damaged, b"short", foreign]), 0.0)
     found = bench.snapshot()
     rx, link = found["peers"][1]["rx"], found["links"][1]
     assert (rx["frames"], rx["passed"], rx["discarded"], rx["lost"], rx["held"]) == (5, 4, 1, 1, 2)

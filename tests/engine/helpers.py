@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from google_crc32c import value as crc32c
 
 from alagg.engine.endpoint import Endpoint
-from alagg.engine.header import DATA, encode
+from alagg.engine.header import DATA, SIZE, encode
 from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
 from alagg.engine.sequence import MASK
 
@@ -76,6 +76,13 @@ def data_frames(sequences: Iterable[int], epoch: int = 1, first_link_sequence: i
     ]
 
 
+def batch(frames: Iterable[bytes]) -> tuple[bytes, list[bytes | None]]:
+    """Give frames as a port hands them over: the headers in one piece, and what came behind each of them."""
+    frames = list(frames)
+    headers = [data[:SIZE] if len(data) >= SIZE else bytes(SIZE) for data in frames]
+    return b"".join(headers), [data[SIZE:] if len(data) >= SIZE else None for data in frames]
+
+
 def networks(*texts: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
@@ -101,9 +108,16 @@ def pair(*links: str, mtu: int = 1500, reorder_timeout: float | None = None) -> 
     return endpoint(one, ONE, ONE6, epoch=1), endpoint(two, TWO, TWO6, epoch=2)
 
 
+def queued_frames(link: Link) -> list[bytes]:
+    """Give the frames that wait on a link, each in one piece."""
+    headers = bytes(link.headers)
+    assert len(headers) == SIZE * len(link.payloads)
+    return [headers[SIZE * index : SIZE * (index + 1)] + payload for index, payload in enumerate(link.payloads)]
+
+
 def take_frames(link: Link, taken: int | None = None) -> list[bytes]:
     """Do what a port does: take the first `taken` of the queued frames (None: all) and settle the link."""
-    frames = [header + payload for header, payload in zip(link.headers, link.payloads, strict=True)][:taken]
+    frames = queued_frames(link)[:taken]
     link.settle(len(frames))
     return frames
 
@@ -115,5 +129,5 @@ def carry(origin: Endpoint, target: Endpoint, now: float, *, without: Sequence[s
     (peer,) = target.peers.values()
     for name, frames in queued.items():
         if name not in without:
-            target.receive(peer.links[name], frames, 0, now)
+            target.receive(peer.links[name], *batch(frames), now)
     return target.take_packets()

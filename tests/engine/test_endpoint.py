@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import LinkStateChanged
 from alagg.engine.peer import NodeSettings
@@ -10,6 +12,7 @@ from tests.engine.helpers import (
     ONE6,
     TWO,
     TWO6,
+    batch,
     carry,
     data_frames,
     frame,
@@ -65,7 +68,7 @@ def three_hosts() -> Endpoint:
 def test_each_peer_has_its_links_and_numbers() -> None:
     node = three_hosts()
     node.send([ipv4(destination="10.0.1.7"), ipv4(destination="10.0.2.7"), ipv4(destination="10.0.1.8")], 0.0)
-    queued = {link.name: len(link.headers) for link in node.queued_links()}
+    queued = {link.name: len(link.payloads) for link in node.queued_links()}
     assert queued == {"fibre": 2, "radio": 2, "cable": 1}
     assert [peer.sender.sequence for peer in node.peers.values()] == [2, 1]
 
@@ -74,11 +77,20 @@ def test_peer_may_not_send_in_anothers_name() -> None:
     node = three_hosts()
     (forged,) = numbered([0], source="10.0.1.7", destination=ONE)
     office, shop = node.peers.values()
-    node.receive(shop.links["cable"], [frame(0, forged)], 0, 0.0)
+    node.receive(shop.links["cable"], *batch([frame(0, forged)]), 0.0)
     assert node.take_packets() == []
     assert shop.receiver.refused["foreign_source"] == 1
-    node.receive(office.links["fibre"], [frame(0, forged)], 0, 0.0)
+    node.receive(office.links["fibre"], *batch([frame(0, forged)]), 0.0)
     assert node.take_packets() == [forged]
+
+
+def test_fewer_headers_than_payloads_are_the_ports_mistake_and_none_is_read() -> None:
+    _, two = pair("fibre")
+    peer = two.peers["peer"]
+    headers, payloads = batch(data_frames([0, 1]))
+    with pytest.raises(ValueError, match="47 bytes of headers for 2 frames"):
+        two.receive(peer.links["fibre"], headers[:-1], payloads, 0.0)
+    assert (peer.receiver.frames, two.take_packets()) == (0, [])
 
 
 def test_update_keeps_those_that_stay_and_their_numbers() -> None:
@@ -122,8 +134,8 @@ def test_deadline_releases_what_waits() -> None:
     _, two = pair("fibre", "radio")
     two.handle_timer(0.0)
     radio, fibre = (two.peers["peer"].links[name] for name in ("radio", "fibre"))
-    two.receive(radio, data_frames([0]), 0, 0.001)
-    two.receive(fibre, data_frames([2]), 0, 0.001)
+    two.receive(radio, *batch(data_frames([0])), 0.001)
+    two.receive(fibre, *batch(data_frames([2])), 0.001)
     assert numbers(two.take_packets()) == [0]
     deadline = two.deadline()
     assert 0.001 < deadline < 0.1
@@ -139,9 +151,9 @@ def test_packet_that_waits_brings_the_deadline_forward() -> None:
     two.handle_timer(0.0)
     probing = two.deadline()
     links = two.peers["peer"].links
-    two.receive(links["radio"], data_frames([0]), 0, 0.001)
+    two.receive(links["radio"], *batch(data_frames([0])), 0.001)
     assert two.deadline() == probing
-    two.receive(links["fibre"], data_frames([2]), 0, 0.001)
+    two.receive(links["fibre"], *batch(data_frames([2])), 0.001)
     assert two.deadline() < probing
 
 
@@ -175,8 +187,8 @@ def test_idle_node_only_probes() -> None:
 def test_flush_gives_all_that_waits_in_order() -> None:
     _, two = pair("fibre", "radio", reorder_timeout=10.0)
     links = two.peers["peer"].links
-    two.receive(links["radio"], data_frames([0]), 0, 0.0)
-    two.receive(links["fibre"], data_frames([4, 2, 7]), 0, 0.0)
+    two.receive(links["radio"], *batch(data_frames([0])), 0.0)
+    two.receive(links["fibre"], *batch(data_frames([4, 2, 7])), 0.0)
     assert numbers(two.take_packets()) == [0]
     two.flush(0.0)
     assert numbers(two.take_packets()) == [2, 4, 7]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alagg.engine.fragment import MAX_PACKET, MAX_PARTIAL, PARTIAL_TIMEOUT, Rejoiner, split
+from alagg.engine.fragment import MAX_PACKET, MAX_PARTIAL, PARTIAL_TIMEOUT, Piece, Rejoiner, split
 from alagg.engine.header import MAX_PIECES
 from alagg.engine.sequence import MASK
 
@@ -20,7 +21,8 @@ def random_bytes(size: int, seed: int = 0) -> bytes:
 def join(rejoiner: Rejoiner, first: int, pieces: list[bytes], order: list[int], epoch: int = 1) -> list[bytes]:
     """Hand pieces over in some order; give the packets that come out."""
     joined = [
-        rejoiner.join(epoch, first + index & MASK, index, len(pieces) - 1, pieces[index], 0.0) for index in order
+        rejoiner.join(Piece(epoch, first + index & MASK, index, len(pieces) - 1, pieces[index]), 0.0)
+        for index in order
     ]
     return [packet for packet in joined if packet is not None]
 
@@ -49,12 +51,13 @@ def test_any_order_of_the_pieces_of_several_packets_gives_them_back(data: st.Dat
     handed = []
     for packet in packets:
         pieces = split(packet, data.draw(st.integers(-(-len(packet) // MAX_PIECES), len(packet) - 1)))
-        handed += [(first + index & MASK, index, len(pieces) - 1, piece) for index, piece in enumerate(pieces)]
+        last = len(pieces) - 1
+        handed += [Piece(1, first + index & MASK, index, last, piece) for index, piece in enumerate(pieces)]
         first += len(pieces)
-    joined = [rejoiner.join(1, *piece, 0.0) for piece in data.draw(st.permutations(handed))]
+    joined = [rejoiner.join(piece, 0.0) for piece in data.draw(st.permutations(handed))]
     assert sorted(packet for packet in joined if packet is not None) == sorted(packets)
     assert (rejoiner.waiting, rejoiner.incomplete, rejoiner.inconsistent) == (0, 0, 0)
-    assert rejoiner.deadline() is None
+    assert rejoiner.deadline() == inf
 
 
 def test_same_numbers_of_two_epochs_are_two_packets() -> None:
@@ -67,9 +70,9 @@ def test_same_numbers_of_two_epochs_are_two_packets() -> None:
 
 def test_incomplete_packets_are_given_up_after_their_time() -> None:
     rejoiner = Rejoiner()
-    rejoiner.join(1, 0, 0, 2, b"a", 5.0)
-    rejoiner.join(1, 1, 1, 2, b"b", 5.5)
-    rejoiner.join(1, 10, 0, 2, b"c", 5.5)
+    rejoiner.join(Piece(1, 0, 0, 2, b"a"), 5.0)
+    rejoiner.join(Piece(1, 1, 1, 2, b"b"), 5.5)
+    rejoiner.join(Piece(1, 10, 0, 2, b"c"), 5.5)
     assert rejoiner.deadline() == 5.0 + PARTIAL_TIMEOUT
     rejoiner.expire(5.0 + PARTIAL_TIMEOUT - 0.001)
     assert rejoiner.waiting == 3
@@ -81,19 +84,19 @@ def test_incomplete_packets_are_given_up_after_their_time() -> None:
 def test_oldest_incomplete_packet_makes_room() -> None:
     rejoiner = Rejoiner()
     for number in range(MAX_PARTIAL + 10):
-        rejoiner.join(1, 2 * number, 0, 1, b"first", 0.0)
+        rejoiner.join(Piece(1, 2 * number, 0, 1, b"first"), 0.0)
     assert (rejoiner.waiting, rejoiner.incomplete) == (MAX_PARTIAL, 10)
-    assert rejoiner.join(1, 2 * 9 + 1, 1, 1, b"last", 0.0) is None
-    assert rejoiner.join(1, 2 * 11 + 1, 1, 1, b"last", 0.0) == b"firstlast"
+    assert rejoiner.join(Piece(1, 2 * 9 + 1, 1, 1, b"last"), 0.0) is None
+    assert rejoiner.join(Piece(1, 2 * 11 + 1, 1, 1, b"last"), 0.0) == b"firstlast"
 
 
 def test_pieces_that_contradict_each_other_are_counted_and_harm_nothing() -> None:
     rejoiner = Rejoiner()
-    rejoiner.join(1, 0, 0, 1, b"first", 0.0)
-    assert rejoiner.join(1, 2, 2, 5, b"of another packet", 0.0) is None
-    assert rejoiner.join(1, 0, 0, 1, b"again", 0.0) is None
+    rejoiner.join(Piece(1, 0, 0, 1, b"first"), 0.0)
+    assert rejoiner.join(Piece(1, 2, 2, 5, b"of another packet"), 0.0) is None
+    assert rejoiner.join(Piece(1, 0, 0, 1, b"again"), 0.0) is None
     assert rejoiner.inconsistent == 2
-    assert rejoiner.join(1, 1, 1, 1, b"last", 0.0) == b"firstlast"
+    assert rejoiner.join(Piece(1, 1, 1, 1, b"last"), 0.0) == b"firstlast"
 
 
 def test_largest_ip_packet_is_rejoined() -> None:

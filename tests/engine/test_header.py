@@ -25,6 +25,8 @@ from alagg.engine.header import (
     MalformedFrameError,
     decode,
     encode,
+    parse,
+    write,
 )
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -223,6 +225,59 @@ def test_decode_reads_what_the_specification_reads(frame: Frame, padding: bytes,
     decoded = Frame(*decode(data, len(before)))
     assert decoded == frame == frame_of(fields, decoded.payload)
     assert len(decoded.payload) == parsed.payload_length
+
+
+def batch_of(frames: list[Frame]) -> bytes:
+    """Give the headers of a batch."""
+    return b"".join(map(encoded, frames))
+
+
+@given(frames(), st.integers(0, 4), st.integers(0, 4), _BYTE)
+def test_write_builds_what_the_specification_builds_and_touches_no_other(
+    frame: Frame, before: int, behind: int, filling: int
+) -> None:
+    headers = bytearray([filling] * SIZE * (before + 1 + behind))
+    write(headers, before * SIZE, *frame[:-1], len(frame.payload), crc32c(frame.payload))
+    written = headers[before * SIZE : (before + 1) * SIZE]
+    assert written == HEADER.build(specified(frame, crc32c(frame.payload + written[:-4])))
+    others = headers[: before * SIZE] + headers[(before + 1) * SIZE :]
+    assert others == bytes([filling] * len(others))
+    assert len(others) == SIZE * (before + behind)
+
+
+@given(st.lists(frames(max_payload=40), min_size=1, max_size=6), st.binary(max_size=60))
+def test_parse_reads_each_frame_of_a_batch_as_the_specification_does(batch: list[Frame], padding: bytes) -> None:
+    headers = batch_of(batch)
+    for index, frame in enumerate(batch):
+        at = index * SIZE
+        read = HEADER.parse(headers[at:])
+        fields = {**read, **read.version_type}
+        *values, length = parse(headers, at, frame.payload + padding)
+        assert [*values, length] == [*frame[:-1], len(frame.payload)]
+        assert [*values, length] == [*frame_of(fields, b"")[:-1], read.payload_length]
+
+
+def parse_reason(headers: bytes, at: int, payload: bytes) -> str | None:
+    try:
+        parse(headers, at, payload)
+    except MalformedFrameError as error:
+        return error.reason
+    return None
+
+
+@given(st.lists(frames(max_payload=24), min_size=3, max_size=3), st.sampled_from([0, 1, 30]))
+def test_damage_harms_the_frame_that_it_is_in_and_no_other(batch: list[Frame], padding: int) -> None:
+    headers = batch_of(batch)
+    for bit in range(8 * SIZE):
+        mask = (1 << bit).to_bytes(SIZE, "little")
+        damaged = bytes(a ^ b for a, b in zip(headers, bytes(SIZE) + mask + bytes(SIZE), strict=True))
+        reasons = [parse_reason(damaged, at * SIZE, frame.payload + bytes(padding)) for at, frame in enumerate(batch)]
+        assert [reason is None for reason in reasons] == [True, False, True]
+    payload = batch[1].payload
+    for bit in range(8 * len(payload)):
+        assert parse_reason(headers, SIZE, flipped(payload, bit) + bytes(padding)) == "bad_checksum"
+    for length in range(len(payload)):
+        assert parse_reason(headers, SIZE, payload[:length]) == "bad_length"
 
 
 @given(frames(max_payload=24), st.sampled_from([0, 1, 30]))

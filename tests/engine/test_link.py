@@ -41,4 +41,4 @@ def test_every_frame_is_taken_or_dropped_for_a_reason(taken: int, *, is_open: bo
     assert link.tx_frames == taken
     assert link.tx_bytes == sum(SIZE + len(payload) for payload in payloads[:taken])
     assert (link.tx_dropped_full, link.tx_dropped_down) == ((3 - taken, 0) if is_open else (0, 3 - taken))
-    assert (link.headers, link.payloads) == ([], [])
+    assert (bytes(link.headers), link.payloads) == (b"", [])

@@ -191,4 +191,4 @@ def test_peer_with_the_shortest_interval_gets_all_its_answers() -> None:
     monitor = Monitor(link, epoch=7, lane=0, interval=10.0, now=0.0)
     for step in range(1000):
         monitor.answer(b"12345678", step / 100)
-    assert (len(link.headers), monitor.probes_ignored) == (1000, 0)
+    assert (len(link.payloads), monitor.probes_ignored) == (1000, 0)

@@ -22,6 +22,7 @@ from alagg.lab.impairment import Settings
 from tests.engine.helpers import (
     ONE,
     TWO,
+    batch,
     carry,
     data_frames,
     frame,
@@ -65,10 +66,10 @@ def test_defect_2_what_waits_is_released_across_the_wrap(first: int) -> None:
     """The 2015 program's loop over the waiting packets ended at the wrap."""
     _, two = pair("fibre", "radio")
     links = two.peers["peer"].links
-    two.receive(links["radio"], data_frames([first]), 0, 0.0)
-    two.receive(links["fibre"], data_frames(range(first + 2, first + 9)), 0, 0.0)
+    two.receive(links["radio"], *batch(data_frames([first])), 0.0)
+    two.receive(links["fibre"], *batch(data_frames(range(first + 2, first + 9))), 0.0)
     assert numbers(two.take_packets()) == [first]
-    two.receive(links["radio"], data_frames([first + 1]), 0, 0.0)
+    two.receive(links["radio"], *batch(data_frames([first + 1])), 0.0)
     assert numbers(two.take_packets()) == [number & MASK for number in range(first + 1, first + 9)]
 
 
@@ -78,18 +79,18 @@ def test_defect_3_jump_costs_little_and_stalls_nothing(jump: int) -> None:
     _, two = pair("fibre", "radio")
     links = two.peers["peer"].links
     for link in links.values():
-        two.receive(link, data_frames(range(10)), 0, 0.0)
+        two.receive(link, *batch(data_frames(range(10))), 0.0)
     two.take_packets()
     tracemalloc.start()
     try:
-        two.receive(links["fibre"], data_frames([10 + jump], first_link_sequence=10), 0, 0.0)
+        two.receive(links["fibre"], *batch(data_frames([10 + jump], first_link_sequence=10)), 0.0)
         memory, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert memory < LARGEST_MEMORY
     two.take_packets()
     for link in links.values():
-        two.receive(link, data_frames(range(10, 20), first_link_sequence=11), 0, 0.0)
+        two.receive(link, *batch(data_frames(range(10, 20), first_link_sequence=11)), 0.0)
     assert numbers(two.take_packets()) == list(range(10, 20))
 
 
@@ -99,9 +100,9 @@ def test_defect_4_packets_out_of_order_start_no_threads_and_share_one_timer() ->
     links = two.peers["peer"].links
     threads = threading.active_count()
     two.handle_timer(0.0)
-    two.receive(links["radio"], data_frames([0]), 0, 0.0)
+    two.receive(links["radio"], *batch(data_frames([0])), 0.0)
     for number in range(2, 2000, 2):
-        two.receive(links["fibre"], data_frames([number]), 0, 0.0)
+        two.receive(links["fibre"], *batch(data_frames([number])), 0.0)
     assert threading.active_count() == threads
     deadline = two.deadline()
     two.take_packets()
@@ -115,12 +116,12 @@ def test_defect_5_restarted_sender_is_heard_at_once(last: int) -> None:
     _, two = pair("fibre", "radio")
     links = two.peers["peer"].links
     for link in links.values():
-        two.receive(link, data_frames(range(last - 5, last + 1), epoch=1), 0, 0.0)
+        two.receive(link, *batch(data_frames(range(last - 5, last + 1), epoch=1)), 0.0)
     two.take_packets()
     for number in range(100):
         now = 0.001 * number
         for link in links.values():
-            two.receive(link, data_frames([number], epoch=2), 0, now)
+            two.receive(link, *batch(data_frames([number], epoch=2)), now)
         assert numbers(two.take_packets()) == [number]
 
 
@@ -130,7 +131,7 @@ def test_defect_6_padding_is_not_payload(length: int) -> None:
     _, two = pair("fibre")
     packet = ipv4(bytes(length))
     padded = frame(0, packet).ljust(60, b"\xaa")
-    two.receive(two.peers["peer"].links["fibre"], [padded], 0, 0.0)
+    two.receive(two.peers["peer"].links["fibre"], *batch([padded]), 0.0)
     assert two.take_packets() == [packet]
 
 
@@ -140,7 +141,7 @@ def test_defect_7_only_the_peers_addresses_come_in_and_only_to_ours() -> None:
     packets = [ipv4(b"", "192.0.2.1", TWO), ipv4(b"", ONE, "192.0.2.1"), ipv6(b"", "2001:db8::1"), b"no packet"]
     frames = [frame(number, packet) for number, packet in enumerate(packets)]
     peer = two.peers["peer"]
-    two.receive(peer.links["fibre"], frames, 0, 0.0)
+    two.receive(peer.links["fibre"], *batch(frames), 0.0)
     assert two.take_packets() == []
     assert peer.receiver.refused == {"foreign_source": 2, "foreign_destination": 1, "malformed_packet": 1}
 

@@ -10,7 +10,7 @@ from alagg.engine.latent import PERIOD
 from alagg.engine.link import DOWN, SILENT, UP
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
 from alagg.engine.recovery import SILENCE
-from tests.engine.helpers import ONE, TWO, data_frames, networks, numbered, settings, take_frames
+from tests.engine.helpers import ONE, TWO, batch, data_frames, networks, numbered, settings, take_frames
 
 INTERVAL = 0.125
 
@@ -145,7 +145,7 @@ def test_update_changes_copies_weight_sources_and_timeout() -> None:
     assert script.sent_on(1) == {"fibre": [1], "radio": []}
     assert script.sent_on(2) == {"fibre": [], "radio": [2]}
     assert script.peer.links["fibre"].weight == 9
-    script.peer.receiver.receive(script.peer.links["fibre"], data_frames([0, 5]), 0, 0.0)
+    script.peer.receiver.receive(script.peer.links["fibre"], *batch(data_frames([0, 5])), 0.0)
     assert script.peer.receiver.refused["foreign_source"] == 2
     assert script.peer.receiver.lanes[0].reorder.fixed == 0.0
 
@@ -153,8 +153,8 @@ def test_update_changes_copies_weight_sources_and_timeout() -> None:
 def test_update_delivers_what_was_held_when_reordering_is_switched_off() -> None:
     script = Script("fibre", "radio")
     receiver = script.peer.receiver
-    receiver.receive(script.peer.links["radio"], data_frames([0]), 0, 0.0)
-    receiver.receive(script.peer.links["fibre"], data_frames([0, 2]), 0, 0.0)
+    receiver.receive(script.peer.links["radio"], *batch(data_frames([0])), 0.0)
+    receiver.receive(script.peer.links["fibre"], *batch(data_frames([0, 2])), 0.0)
     assert len(receiver.packets) == 1
     script.peer.update(peer_settings("fibre", "radio", timeout=0.0), 0.0)
     assert receiver.packets == numbered([0, 2])
@@ -163,27 +163,27 @@ def test_update_delivers_what_was_held_when_reordering_is_switched_off() -> None
 def test_removed_link_holds_nothing_up() -> None:
     script = Script("fibre", "radio")
     receiver, links = script.peer.receiver, script.peer.links
-    receiver.receive(links["radio"], data_frames([0]), 0, 0.0)
+    receiver.receive(links["radio"], *batch(data_frames([0])), 0.0)
     script.peer.update(peer_settings("fibre"), 0.0)
-    receiver.receive(links["fibre"], data_frames([0, 2]), 0, 0.0)
+    receiver.receive(links["fibre"], *batch(data_frames([0, 2])), 0.0)
     assert receiver.packets == numbered([0, 2])
 
 
 def test_link_that_was_just_added_is_waited_for() -> None:
     script = Script("fibre", "radio")
     receiver, links = script.peer.receiver, script.peer.links
-    receiver.receive(links["fibre"], data_frames([0, 2]), 0, 0.01)
+    receiver.receive(links["fibre"], *batch(data_frames([0, 2])), 0.01)
     assert receiver.packets == numbered([0])
-    receiver.receive(links["fibre"], data_frames([3]), 0, 0.01 + 4 * INTERVAL)
+    receiver.receive(links["fibre"], *batch(data_frames([3])), 0.01 + 4 * INTERVAL)
     assert receiver.packets == numbered([0, 2, 3])
 
 
 def test_restart_of_the_other_side_is_told_but_not_its_first_start() -> None:
     script = Script("fibre")
     receive = script.peer.receiver.receive
-    receive(script.peer.links["fibre"], data_frames(range(5)), 0, 0.0)
+    receive(script.peer.links["fibre"], *batch(data_frames(range(5))), 0.0)
     assert script.events() == []
-    receive(script.peer.links["fibre"], data_frames(range(20), epoch=2), 0, SILENCE)
+    receive(script.peer.links["fibre"], *batch(data_frames(range(20), epoch=2)), SILENCE)
     assert script.peer.take_events() == [NumberingReset("peer", 0, 2)]
     assert script.events() == []
 
@@ -192,7 +192,7 @@ def test_restart_of_the_other_side_is_told_but_not_its_first_start() -> None:
 def test_redundancy_that_is_gone_in_silence_is_told(copies: int | None, *, told: bool) -> None:
     script = Script("fibre", "radio", copies=copies)
     script.run(2.0)
-    script.peer.receiver.receive(script.peer.links["fibre"], data_frames(range(100)), 0, script.now)
+    script.peer.receiver.receive(script.peer.links["fibre"], *batch(data_frames(range(100))), script.now)
     assert script.run(PERIOD) == (["LatentError"] if told else [])
     assert script.peer.latent_errors == told
 
@@ -201,7 +201,7 @@ def test_redundancy_that_is_there_is_not_worth_an_event() -> None:
     script = Script("fibre", "radio")
     script.run(2.0)
     for link in script.peer.links.values():
-        script.peer.receiver.receive(link, data_frames(range(100)), 0, script.now)
+        script.peer.receiver.receive(link, *batch(data_frames(range(100))), script.now)
     assert script.run(PERIOD) == []
 
 
@@ -209,7 +209,7 @@ def test_event_of_missing_copies_says_how_many() -> None:
     script = Script("fibre", "radio", "cable")
     script.run(2.0)
     for name, count in (("fibre", 100), ("radio", 30)):
-        script.peer.receiver.receive(script.peer.links[name], data_frames(range(count)), 0, script.now)
+        script.peer.receiver.receive(script.peer.links[name], *batch(data_frames(range(count))), script.now)
     script.now += PERIOD
     script.peer.handle_timer(script.now)
     assert LatentError("peer", 200, 30) in script.peer.take_events()
@@ -218,7 +218,7 @@ def test_event_of_missing_copies_says_how_many() -> None:
 def test_loss_of_a_link() -> None:
     script = Script("fibre", "radio")
     fibre, radio = script.peer.links.values()
-    script.peer.receiver.receive(fibre, data_frames(range(0, 99, 2)), 0, 0.0)
+    script.peer.receiver.receive(fibre, *batch(data_frames(range(0, 99, 2))), 0.0)
     assert script.peer.loss(fibre) == pytest.approx(49 / 99)
     assert script.peer.loss(radio) is None
 
@@ -226,10 +226,10 @@ def test_loss_of_a_link() -> None:
 def test_loss_of_long_ago_is_forgotten() -> None:
     script = Script("fibre")
     fibre = script.peer.links["fibre"]
-    script.peer.receiver.receive(fibre, data_frames(range(1, 100, 2)), 0, 0.0)
+    script.peer.receiver.receive(fibre, *batch(data_frames(range(1, 100, 2))), 0.0)
     script.run(12.0)
     assert script.peer.loss(fibre) == 0
-    script.peer.receiver.receive(fibre, data_frames(range(100, 200)), 0, script.now)
+    script.peer.receiver.receive(fibre, *batch(data_frames(range(100, 200))), script.now)
     assert script.peer.loss(fibre) == 0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alagg.engine.fragment import Piece
 from alagg.engine.reorder import (
     INITIAL_TIMEOUT,
     MAX_BYTES,
@@ -29,7 +31,12 @@ TIMEOUT = 0.125
 
 
 def item(sequence: int, size: int = 0) -> Item:
-    return (sequence & MASK, 0, 0, bytes(size), 1)
+    """Give a packet that carries its number, and zeros up to `size` bytes."""
+    return (sequence & MASK).to_bytes(4, "big").ljust(size, b"\0")
+
+
+def number(released: Item) -> int:
+    return int.from_bytes(released.payload if isinstance(released, Piece) else released[:4], "big")
 
 
 class Script:
@@ -43,11 +50,11 @@ class Script:
 
     def push(self, *sequences: int, now: float = 0.0, size: int = 0) -> None:
         for sequence in sequences:
-            self.reorder.push(item(sequence, size), now, self.released)
+            self.reorder.push(sequence & MASK, item(sequence, size), now, self.released)
 
     def out(self) -> list[int]:
         """Give the sequences that were released since the last look."""
-        sequences = [entry[0] for entry in self.released]
+        sequences = [number(entry) for entry in self.released]
         self.released.clear()
         return sequences
 
@@ -57,7 +64,7 @@ def test_packets_in_order_never_wait() -> None:
     for sequence in range(1, 1000):
         script.push(sequence)
         assert script.out() == [sequence]
-    assert script.reorder.deadline() is None
+    assert script.reorder.deadline() == inf
 
 
 def test_gap_holds_and_its_filling_releases() -> None:
@@ -69,7 +76,7 @@ def test_gap_holds_and_its_filling_releases() -> None:
     assert script.out() == [1, 2, 3]
     script.push(4)
     assert script.out() == [4, 5]
-    assert (script.reorder.held, script.reorder.deadline()) == (0, None)
+    assert (script.reorder.held, script.reorder.deadline()) == (0, inf)
     assert (script.reorder.given_up, script.reorder.late) == (0, 0)
 
 
@@ -135,9 +142,11 @@ def test_flush_releases_in_order_across_the_wrap_and_starts_anew() -> None:
     script.push(1, MASK, 3, MASK - 1)
     script.reorder.flush(script.released)
     assert script.out() == [MASK - 1, MASK, 1, 3]
-    assert (script.reorder.held, script.reorder.deadline()) == (0, None)
+    assert (script.reorder.held, script.reorder.deadline()) == (0, inf)
     script.push(1_000_000)
     assert script.out() == [1_000_000]
+    script.push(1_000_002)
+    assert script.reorder.deadline() == TIMEOUT
 
 
 def test_switched_off_nothing_waits() -> None:
@@ -185,6 +194,110 @@ def test_bytes_are_bounded_and_the_lowest_numbers_go_first() -> None:
     script.push(26, size=size)
     assert script.out() == [*range(10, 27)]
     assert script.reorder.overflows == 2
+
+
+def test_pieces_are_put_in_order_as_they_are_and_their_payload_counts() -> None:
+    script = Script()
+    pieces = [Piece(1, sequence, sequence - 1, 3, bytes(MAX_BYTES // 3)) for sequence in range(1, 5)]
+    for piece in (pieces[3], pieces[1], pieces[2]):
+        script.reorder.push(piece.sequence, piece, 0.0, script.released)
+    assert (script.released, script.reorder.held, script.reorder.overflows) == ([], 3, 0)
+    script.reorder.push(1, pieces[0], 0.0, script.released)
+    assert all(released is piece for released, piece in zip(script.released, pieces, strict=True))
+    script.released.clear()
+    script.reorder.push(10, Piece(1, 10, 0, 1, bytes(MAX_BYTES)), 0.0, script.released)
+    assert script.released == []
+    script.push(9)
+    assert (len(script.released), script.reorder.overflows) == (2, 1)
+
+
+def test_packets_that_came_together_go_together() -> None:
+    script = Script()
+    script.push(5, 2, 9, 7, now=1.0)
+    script.push(12, now=1.0625)
+    script.push(1, now=1.0625)
+    assert script.out() == [1, 2]
+    assert script.reorder.deadline() == 1.0 + TIMEOUT
+    script.reorder.expire(1.0 + TIMEOUT, script.released)
+    assert script.out() == [5, 7, 9]
+    assert (script.reorder.held, script.reorder.deadline()) == (1, 1.0625 + TIMEOUT)
+
+
+def test_packets_that_came_together_across_the_wrap_go_together() -> None:
+    script = Script(first=MASK - 3)
+    script.push(MASK, 1, MASK - 1, now=1.0)
+    script.push(3, now=2.0)
+    script.reorder.expire(1.0 + TIMEOUT, script.released)
+    assert script.out() == [MASK - 1, MASK, 1]
+    assert script.reorder.deadline() == 2.0 + TIMEOUT
+
+
+class Model:
+    """The rule without the bookkeeping: the time of each packet that waits, in the order of arrival."""
+
+    def __init__(self, first: int) -> None:
+        self.waiting: dict[int, float] = {}
+        self.next = first
+
+    def push(self, sequence: int, now: float) -> list[int]:
+        if distance(sequence, self.next) < 0:
+            return [sequence]
+        self.waiting[sequence] = now
+        return self.run()
+
+    def run(self) -> list[int]:
+        released = []
+        while self.waiting.pop(self.next, None) is not None:
+            released.append(self.next)
+            self.next = self.next + 1 & MASK
+        return released
+
+    def passed_by_all(self, sequence: int) -> list[int]:
+        released = []
+        while self.waiting and distance(sequence, self.next) >= 0:
+            self.next = min(self.waiting, key=lambda other: distance(other, self.next))
+            released += self.run()
+        return released
+
+    def expire(self, now: float) -> list[int]:
+        released = []
+        while self.deadline() <= now:
+            released += self.passed_by_all(next(iter(self.waiting)))
+        return released
+
+    def deadline(self) -> float:
+        return next(iter(self.waiting.values()), inf) + TIMEOUT
+
+
+@given(
+    st.sampled_from([0, MASK - 20]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["push", "push", "passed"]),
+            st.lists(st.integers(1, 60), min_size=1, max_size=8),
+            st.sampled_from([0.0, TIMEOUT / 8, TIMEOUT / 2]),
+        )
+    ),
+)
+def test_batches_wait_as_if_each_of_their_packets_waited_alone(
+    first: int, batches: list[tuple[str, list[int], float]]
+) -> None:
+    script, model, now = Script(first), Model(first + 1), 0.0
+    pushed = set()
+    for verb, offsets, pause in batches:
+        now += pause
+        script.reorder.expire(now, script.released)
+        assert script.out() == model.expire(now)
+        for offset in offsets:
+            sequence = first + offset & MASK
+            if verb == "passed":
+                script.reorder.passed_by_all(sequence, now, script.released)
+                assert script.out() == model.passed_by_all(sequence)
+            elif offset not in pushed:
+                pushed.add(offset)
+                script.push(sequence, now=now)
+                assert script.out() == model.push(sequence, now)
+        assert (script.reorder.held, script.reorder.deadline()) == (len(model.waiting), model.deadline())
 
 
 @st.composite
@@ -242,7 +355,7 @@ def test_memory_stays_bounded_while_one_packet_waits_and_others_pass() -> None:
     script = Script()
     script.push(SLOTS)
     for sequence in range(1, SLOTS - 1, 2):
-        script.push(sequence + 1, sequence)
+        script.push(sequence + 1, sequence, now=sequence)
     assert script.reorder.held == 1
     assert len(script.reorder._arrivals) <= SLOTS
     script.push(SLOTS - 1)

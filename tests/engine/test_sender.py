@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alagg.engine.fragment import Rejoiner
+from alagg.engine.fragment import Piece, Rejoiner
 from alagg.engine.header import MAX_PIECES, SIZE, decode
 from alagg.engine.link import Link
 from alagg.engine.scheduler.base import Run
@@ -32,7 +32,7 @@ class Script:
         self.sender = Sender(7, 3, Redundant(copies), self.links)
         self.frames: dict[str, list[FrameValues]] = defaultdict(list)
 
-    def send(self, packets: Sequence[bytes], *taken: int | None) -> None:
+    def send(self, packets: list[bytes], *taken: int | None) -> None:
         """Send a batch, of which each link's port takes as many frames as `taken` says (None: all)."""
         self.sender.send(packets, 0.0)
         self.settle(*taken)
@@ -275,6 +275,6 @@ def test_sent_means_that_the_packet_can_be_had_whole(
     whole = [
         packet
         for _, epoch, _, sequence, _, _, piece, last_piece, payload in frames.values()
-        if (packet := rejoiner.join(epoch, sequence, piece, last_piece, payload, 0.0)) is not None
+        if (packet := rejoiner.join(Piece(epoch, sequence, piece, last_piece, payload), 0.0)) is not None
     ]
     assert script.fates.get("sent", 0) == len(whole)

@@ -134,9 +134,7 @@ class _Player:
 
     def receive(self) -> None:
         """Hand over what was added."""
-        kind = self.tape.number()
-        offset = 14 * (kind >> 7)
-        self.twins.receive(kind % LINKS, [bytes(offset) + data for data in self.batch], offset)
+        self.twins.receive(self.tape.number() % LINKS, self.batch)
         self.batch = []
 
     def wait(self) -> None:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
 from alagg.lab.impairment import DelayLine, Impairment, Settings
+from tests.engine.helpers import batch, queued_frames
 from tests.sim.stream import Stream
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class Host:
     def receive(self, cable: Cable, frames: list[bytes]) -> None:
         """Take frames from a cable, or from anybody who claims to be at its other end."""
         if self.alive:
-            self.endpoint.receive(self.link(cable), frames, 0, self._network.now)
+            self.endpoint.receive(self.link(cable), *batch(frames), self._network.now)
 
     def deadline(self) -> float:
         if not self.alive:
@@ -266,8 +267,7 @@ class Host:
         for peer, cables in self._cables.items():
             for cable in cables:
                 if self.link(cable) is link:
-                    frames = [header + payload for header, payload in zip(link.headers, link.payloads, strict=True)]
-                    return cable.wires[peer].send(frames, now) if link.open else 0
+                    return cable.wires[peer].send(queued_frames(link), now) if link.open else 0
         raise AssertionError(f"no cable for {link.name}")
 
     def _peers(self) -> list[PeerSettings]:
