@@ -9,6 +9,7 @@ import pytest
 
 from alagg.ports.base import BATCH, Capture, Injector, Port
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort, pair
+from tests.ports.batches import HEADER, payloads_of, send
 
 
 def readable(source: Port | Capture) -> bool:
@@ -17,16 +18,16 @@ def readable(source: Port | Capture) -> bool:
     return bool(poller.poll(0))
 
 
-def send(port: Port, *frames: bytes) -> int:
-    return port.send([frame[:2] for frame in frames], [frame[2:] for frame in frames])
+def got(port: Port) -> list[bytes | None]:
+    return payloads_of(port.receive())
 
 
 def test_frames_cross_in_order_and_both_ways() -> None:
     one, other = pair()
     assert send(one, b"first", b"second") == 2
     assert send(other, b"back") == 1
-    assert other.receive() == [b"first", b"second"]
-    assert one.receive() == [b"back"]
+    assert got(other) == [b"first", b"second"]
+    assert got(one) == [b"back"]
     assert (one.sent, other.received, one.lost) == (2, 2, 0)
     one.close()
     other.close()
@@ -38,28 +39,47 @@ def test_descriptor_is_readable_exactly_while_frames_wait() -> None:
     for _ in range(BATCH + 1):
         send(one, b"frame")
     assert readable(other)
-    assert len(other.receive()) == BATCH
+    assert len(got(other)) == BATCH
     assert readable(other)
-    assert len(other.receive()) == 1
+    assert len(got(other)) == 1
     assert not readable(other)
     assert other.receive() == []
     one.close()
     other.close()
 
 
-def test_prefix_stands_before_each_frame_and_offset_says_so() -> None:
-    one, other = pair(prefixes=(b"AB", b"CD"))
+def test_frames_of_one_address_come_together_and_in_order() -> None:
+    _, other = pair()
+    for remote in (b"first.", b"first.", b"second", b"first."):
+        other.deliver(HEADER + b"of " + remote, remote)
+    other.deliver(b"short", b"second")
+    assert other.receive() == [
+        (b"first.", HEADER * 2, [b"of first."] * 2),
+        (b"second", HEADER, [b"of second"]),
+        (b"first.", HEADER, [b"of first."]),
+        (b"second", bytes(24), [None]),
+    ]
+    other.close()
+
+
+def test_other_end_sees_the_address_of_the_sender() -> None:
+    one, other = pair(addresses=(b"one...", b"other."))
     send(one, b"frame")
-    (data,) = other.receive()
-    assert data == b"ABframe"
-    assert data[other.offset :] == b"frame"
+    assert other.receive() == [(b"one...", HEADER, [b"frame"])]
     one.close()
     other.close()
 
 
-def test_prefixes_of_two_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="same length"):
-        pair(prefixes=(b"", b"x"))
+def test_frames_of_other_addresses_are_lost() -> None:
+    one, other = pair(addresses=(b"one...", b"other."))
+    other.set_remotes([b"third."])
+    send(one, b"frame")
+    assert (other.receive(), one.lost) == ([], 1)
+    other.set_remotes([b"third.", b"one..."])
+    send(one, b"frame")
+    assert got(other) == [b"frame"]
+    one.close()
+    other.close()
 
 
 def test_full_link_takes_the_first_frames_only() -> None:
@@ -67,7 +87,7 @@ def test_full_link_takes_the_first_frames_only() -> None:
     one.room = 2
     assert send(one, b"a", b"b", b"c") == 2
     assert send(one, b"d") == 0
-    assert other.receive() == [b"a", b"b"]
+    assert got(other) == [b"a", b"b"]
     one.room = None
     assert send(one, b"e") == 1
     assert (one.sent, one.refused) == (3, 2)
@@ -78,19 +98,19 @@ def test_full_link_takes_the_first_frames_only() -> None:
 def test_full_receive_buffer_loses_the_newest_and_counts() -> None:
     one, other = pair(capacity=2)
     assert send(one, b"a", b"b", b"c") == 3
-    assert other.receive() == [b"a", b"b"]
+    assert got(other) == [b"a", b"b"]
     assert one.lost == 1
     one.close()
     other.close()
 
 
 def test_frame_larger_than_the_mtu_is_refused_after_the_ones_before_it() -> None:
-    one, other = pair(mtu=4)
+    one, other = pair(mtu=24 + 4)
     with pytest.raises(OSError, match="too long") as caught:
         send(one, b"good", b"large")
     assert caught.value.errno == errno.EMSGSIZE
-    assert other.receive() == [b"good"]
-    one.mtu = 5
+    assert got(other) == [b"good"]
+    one.mtu = 24 + 5
     assert send(one, b"large") == 1
     one.close()
     other.close()
@@ -114,7 +134,7 @@ def test_port_that_is_down_raises_and_wakes_its_poller_once() -> None:
     assert one.receive() == []
     assert not readable(one)
     assert send(one, b"again") == 1
-    assert other.receive() == [b"again"]
+    assert got(other) == [b"again"]
     one.close()
     other.close()
 
@@ -146,6 +166,9 @@ def test_capture_gives_what_was_put_and_counts_what_found_no_room() -> None:
     assert capture.receive() == packets[:BATCH]
     assert capture.receive() == packets[BATCH : BATCH + 1]
     assert not readable(capture)
+    assert twin.settled == 0
+    capture.settle()
+    assert twin.settled == BATCH + 1
     assert (twin.captured, twin.dropped) == (BATCH + 1, 2)
     capture.close()
     capture.close()

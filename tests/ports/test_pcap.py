@@ -16,19 +16,14 @@ from alagg.ports.faults import Faults
 from alagg.ports.memory import pair
 from alagg.ports.pcap import Pcap, PcapFile
 from alagg.ports.trace import Trace
+from tests.ports.batches import HEADER, drain, payloads_of, send
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from alagg.ports.base import Port
-
 A, B, TYPE = bytes.fromhex("020000000001"), bytes.fromhex("020000000002"), bytes.fromhex("88b5")
 A_TO_B, B_TO_A = B + A + TYPE, A + B + TYPE
 START = 1_700_000_000_123_456_789
-
-
-def send(port: Port, *frames: bytes) -> int:
-    return port.send([frame[:3] for frame in frames], [frame[3:] for frame in frames])
 
 
 def capture(path: Path, max_bytes: int = 1 << 20) -> PcapFile:
@@ -41,34 +36,36 @@ def frames_of(path: Path) -> list[bytes]:
 
 
 def test_sent_and_received_frames_with_their_times(tmp_path: Path) -> None:
-    one, other = pair(prefixes=(A_TO_B, B_TO_A))
+    one, other = pair(addresses=(A, B))
     file = capture(tmp_path / "a.pcap")
-    port = Pcap(one, file, A_TO_B)
+    port = Pcap(one, file, A + TYPE)
     one.room = 2
-    assert send(port, b"first", b"second", b"never sent") == 2
-    assert [frame[14:] for frame in other.receive()] == [b"first", b"second"]
+    assert send(port, b"first", b"second", b"never sent", remote=B) == 2
+    assert payloads_of(other.receive()) == [b"first", b"second"]
     send(other, b"answer")
-    assert port.receive() == [B_TO_A + b"answer"]
+    assert port.receive() == [(B, HEADER, [b"answer"])]
     port.close()
     file.close()
     file.close()
     packets = rdpcap(str(file.path))
-    assert [bytes(packet) for packet in packets] == [A_TO_B + b"first", A_TO_B + b"second", B_TO_A + b"answer"]
+    assert [bytes(packet) for packet in packets] == [
+        A_TO_B + HEADER + b"first", A_TO_B + HEADER + b"second", B_TO_A + HEADER + b"answer",
+    ]
     assert [int(packet.time * 10**9) for packet in packets] == [START, START + 1_000, START + 2_000]
     assert (file.written, file.skipped) == (3, 0)
     other.close()
 
 
-def test_received_frames_without_a_header_get_one(tmp_path: Path) -> None:
-    one, other = pair()
+def test_frame_too_short_for_a_header_is_left_out(tmp_path: Path) -> None:
+    one, _ = pair()
     file = capture(tmp_path / "a.pcap")
-    port = Pcap(one, file, A_TO_B)
-    send(other, b"frame")
-    assert port.receive() == [b"frame"]
+    port = Pcap(one, file, A + TYPE)
+    one.deliver(b"short", B)
+    one.deliver(HEADER, B)
+    assert port.receive() == [(B, bytes(24) + HEADER, [None, b""])]
     file.close()
-    assert frames_of(file.path) == [B_TO_A + b"frame"]
+    assert frames_of(file.path) == [B_TO_A + HEADER]
     port.close()
-    other.close()
 
 
 def test_file_stays_within_its_bound_and_says_so_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -101,8 +98,10 @@ def test_only_the_owner_reads_the_traffic(tmp_path: Path) -> None:
 def test_wrapped_port_shows_through(tmp_path: Path) -> None:
     one, other = pair(mtu=1280)
     file = capture(tmp_path / "a.pcap")
-    port = Pcap(one, file, A_TO_B)
-    assert (port.mtu, port.offset, port.fileno()) == (1280, 0, one.fileno())
+    port = Pcap(one, file, A + TYPE)
+    assert (port.mtu, port.fileno()) == (1280, one.fileno())
+    port.set_remotes([B])
+    assert one.remotes == (B,)
     port.close()
     assert one.fileno() == -1
     other.close()
@@ -125,17 +124,17 @@ def test_known_tools_read_it(tmp_path: Path, command: tuple[str, ...]) -> None:
 
 def test_wrappers_stack(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "alagg")
-    one, other = pair(prefixes=(A_TO_B, B_TO_A))
+    one, other = pair(addresses=(A, B))
     file = capture(tmp_path / "a.pcap")
     # What the node believes it sent is in the log; what left it, after the faults, is in the file.
-    port = Trace(Faults(Pcap(one, file, A_TO_B), Random(7), loss=0.5), "fibre")
-    assert send(port, *[b"frame"] * 100) == 100
-    arrived = [frame for batch in iter(other.receive, []) for frame in batch]
+    port = Trace(Faults(Pcap(one, file, A + TYPE), Random(7), loss=0.5), "fibre")
+    assert send(port, *[b"frame"] * 100, remote=B) == 100
+    arrived = drain(other)
     file.close()
     assert len(caplog.messages) == 100
     assert 20 < len(arrived) < 80
-    assert frames_of(file.path) == arrived
-    assert (port.mtu, port.offset, port.fileno()) == (1500, 14, one.fileno())
+    assert frames_of(file.path) == [A_TO_B + frame for frame in arrived]
+    assert (port.mtu, port.fileno()) == (1500, one.fileno())
     port.close()
     assert one.fileno() == -1
     other.close()
