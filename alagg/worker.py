@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from alagg.config import Config
     from alagg.engine.events import Event
     from alagg.engine.link import Link
-    from alagg.messages import InterfaceFacts
     from alagg.ports.base import Capture, Injector, Port
 
 RETRY: Final = 0.1
@@ -241,6 +240,8 @@ class Worker:
         for slot in self.slots.values():
             if slot.port is None:
                 self._apply_facts(slot, now)
+            else:
+                self._bypass_queues(slot)
 
     def _apply_facts(self, slot: PortSlot, now: float) -> None:
         facts = self._facts.interfaces.get(slot.interface)
@@ -251,12 +252,14 @@ class Worker:
             reason = self._open(slot, facts.index)
         if reason:
             self._close(slot)
-        elif facts is not None and slot.port is not None:
-            slot.port.bypass_queues(allowed=self._may_bypass(facts))
+        self._bypass_queues(slot)
         self._tell(slot, reason=reason, now=now)
 
-    def _may_bypass(self, facts: InterfaceFacts) -> bool:
-        return self.config.xdp == "yes" or (self.config.xdp == "auto" and not facts.queues)
+    def _bypass_queues(self, slot: PortSlot) -> None:
+        """Let a port pass the queues where that skips nothing that somebody has set up, or as configured."""
+        facts, wish = self._facts.interfaces.get(slot.interface), self.config.xdp
+        if slot.port is not None and facts is not None:
+            slot.port.bypass_queues(allowed=wish == "yes" or (wish == "auto" and not facts.queues))
 
     def _open(self, slot: PortSlot, index: int) -> str:
         """Open a port; give the reason when it cannot be."""

@@ -8,7 +8,7 @@ costs. No queueing discipline sees the frames, so this is only for interfaces th
 
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_SetFromErrno
 from cpython.list cimport PyList_GET_SIZE
 from libc.errno cimport EAGAIN, EBUSY, EINTR, EMSGSIZE, ENOBUFS, errno
@@ -191,9 +191,10 @@ cdef class Sender:
         cdef Py_ssize_t limit = min(total - start, self._free_count, room)
         self._first = producer
         for count in range(limit):
-            payload = payloads[start + count]
-            if payload is None:
+            if not PyBytes_CheckExact(payloads[start + count]):
+                self._free_count += count  # the kernel has not seen what was written so far
                 raise TypeError("a frame is made of bytes")
+            payload = <bytes> payloads[start + count]
             size = PyBytes_GET_SIZE(payload)
             if size > CHUNK - PREFIX - HEADER:
                 errno_set(EMSGSIZE)

@@ -49,7 +49,10 @@ class Port(Protocol):
         """Take frames from these addresses from now on, and from no others."""
 
     def bypass_queues(self, *, allowed: bool) -> None:
-        """Say whether frames may pass by the host's queueing disciplines; ports that have no such way ignore it."""
+        """Say, now and then anew, whether frames may pass by the host's queueing disciplines.
+
+        Ports that have no such way ignore it.
+        """
 
     def counters(self) -> dict[str, int]:
         """Give the edge's own counters by name."""

@@ -60,6 +60,9 @@ Instruction = tuple[int, int, int, int]
 MAX_XDP_MTU: Final = 2048 - ETHERNET_HEADER
 """Bytes of the largest frame that fits the memory shared with AF_XDP (see `alagg.native.xdp`)."""
 
+XDP_ATTEMPTS: Final = 5
+"""How often AF_XDP is tried: the kernel gives a queue back only some milliseconds after its last owner has closed it."""
+
 log = logging.getLogger(__name__)
 
 
@@ -90,6 +93,7 @@ class EthernetPort:
         self._receiving = _open()
         self._sending = _open()
         self._xdp: XdpSender | None = None
+        self._xdp_attempts = 0
         try:
             self.mtu = _mtu(self._receiving, interface)
             # What follows the remote address in the Ethernet header of every frame sent.
@@ -121,7 +125,9 @@ class EthernetPort:
         """Send by AF_XDP if that is allowed and can be had: faster, but unseen by any queueing discipline."""
         if not allowed or self.mtu > MAX_XDP_MTU:
             self._close_xdp()
-        elif self._xdp is None:
+            self._xdp_attempts = 0
+        elif self._xdp is None and self._xdp_attempts < XDP_ATTEMPTS:
+            self._xdp_attempts += 1
             self._xdp = _open_xdp(self.interface)
 
     def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:

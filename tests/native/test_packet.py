@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -12,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alagg.ports.base import BATCH
-from tests.native.forms import FORMS, compiled, plain
+from tests.native.forms import FORMS, compiled
 from tests.native.leak import ALLOWED, growth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 PREFIX: Final = bytes(range(14))
 
@@ -44,60 +45,117 @@ def edge(request: pytest.FixtureRequest) -> Any:
     return FORMS[request.param]("packet")
 
 
-def sent(edge: Any, prefix: bytes, frames: Sequence[tuple[bytes, bytes]]) -> object:
-    with joined() as (ours, theirs):
-        headers, payloads = [header for header, _ in frames], [payload for _, payload in frames]
-        taken = edge.Sender(ours, prefix).send(headers, payloads)
-        return taken, [theirs.recv(1 << 17) for _ in range(taken)]
+def numbered(count: int) -> tuple[bytearray, list[bytes]]:
+    """Give frames whose header and payload carry their number."""
+    return bytearray().join(b"%024d" % number for number in range(count)), [b"%d" % number for number in range(count)]
 
 
-@given(st.binary(max_size=20), st.lists(st.tuples(st.binary(max_size=90), st.binary(max_size=200)), max_size=70))
-def test_both_forms_send_the_same(prefix: bytes, frames: list[tuple[bytes, bytes]]) -> None:
-    assert sent(compiled("packet"), prefix, frames) == sent(plain("packet"), prefix, frames)
-
-
-@given(st.lists(st.binary(min_size=1, max_size=300), max_size=2 * BATCH), st.integers(1, 400))
-def test_both_forms_receive_the_same(frames: list[bytes], size: int) -> None:
-    def received(edge: Any) -> object:
+@given(
+    st.binary(min_size=14, max_size=14),
+    st.lists(st.tuples(st.binary(min_size=24, max_size=24), st.binary(max_size=200)), max_size=70),
+)
+def test_both_forms_send_the_frames(prefix: bytes, frames: list[tuple[bytes, bytes]]) -> None:
+    for form in FORMS.values():
         with joined() as (ours, theirs):
-            receiver = edge.Receiver(theirs, size)
-            for frame in frames:
-                ours.send(frame)
-            return [receiver.receive() for _ in range(3)]
+            headers = bytearray().join(header for header, _ in frames)
+            assert form("packet").Sender(ours).send(prefix, headers, [payload for _, payload in frames]) == len(frames)
+            assert [theirs.recv(1 << 17) for _ in frames] == [prefix + header + payload for header, payload in frames]
 
-    assert received(compiled("packet")) == received(plain("packet"))
+
+payload_sizes = st.one_of(st.integers(0, 300), st.integers(1530, 1545), st.just(9000))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([b"source", b"SOURCE"]), payload_sizes), max_size=2 * BATCH),
+    st.sampled_from([300, 1536, 1537, 10_000]),
+)
+def test_both_forms_receive_the_frames(frames: list[tuple[bytes, int]], size: int) -> None:
+    """Payloads of every way: copied, in an object of their own, joined from two places, cut off."""
+    for form in FORMS.values():
+        with joined() as (ours, theirs):
+            receiver = form("packet").Receiver(theirs, size)
+            found: list[tuple[bytes, bytes, bytes]] = []
+            for start in range(0, len(frames), BATCH):
+                batch = list(enumerate(frames))[start : start + BATCH]
+                for number, (source, length) in batch:
+                    ours.send(b"target" + source + b"\x88\xb5" + b"%024d" % number + bytes([number]) * length)
+                found += flat(receiver.receive())
+            assert found == [
+                (source, b"%024d" % number, bytes([number]) * min(length, size))
+                for number, (source, length) in enumerate(frames)
+            ]
+
+
+def flat(arrivals: Any) -> list[tuple[bytes, bytes, bytes]]:
+    """Give one entry for each frame: source, header, payload."""
+    return [
+        (source, headers[24 * at : 24 * at + 24], payload)
+        for source, headers, payloads in arrivals for at, payload in enumerate(payloads)
+    ]
+
+
+@pytest.mark.parametrize("size", [14, 15, 37])
+def test_frame_too_short_for_a_header_comes_without(edge: Any, pair: Pair, size: int) -> None:
+    pair[0].send(b"targetsource\x88\xb5".ljust(size, b"h"))
+    pair[0].send(b"targetsource\x88\xb5" + b"H" * 24)
+    assert edge.Receiver(pair[1], 100).receive() == [(b"source", bytes(24) + b"H" * 24, [None, b""])]
+
+
+@given(st.lists(st.tuples(st.integers(0, 1600), st.booleans(), st.booleans()), max_size=60), st.integers(1, 9))
+def test_payload_that_somebody_keeps_never_changes(frames: list[tuple[int, bool, bool]], at_once: int) -> None:
+    """Objects that nobody keeps are read into again; hashes that were asked for follow what is in them."""
+    with joined() as (ours, theirs):
+        receiver = compiled("packet").Receiver(theirs, 2000)
+        kept: list[tuple[bytes, bytes]] = []
+        for start in range(0, len(frames), at_once):
+            batch = frames[start : start + at_once]
+            wanted = [os.urandom(size) for size, _, _ in batch]
+            for payload in wanted:
+                ours.send(PREFIX + bytes(24) + payload)
+            found = [payload for _, _, payload in flat(receiver.receive())]
+            assert found == wanted
+            for payload, copy, (_, keep, ask) in zip(found, wanted, batch, strict=True):
+                if ask:
+                    assert hash(payload) == hash(copy)
+                if keep:
+                    kept.append((payload, copy))
+            del found, payload
+            for payload, copy in kept:
+                assert payload == copy
+                assert hash(payload) == hash(copy)
+                assert payload + b"!" == copy + b"!"
 
 
 def test_more_than_one_call_takes(edge: Any, pair: Pair) -> None:
     """600 frames: the compiled form hands 256 to the kernel at once."""
-    numbers = [b"%d" % number for number in range(600)]
+    headers, numbers = numbered(600)
     pair[0].setsockopt(socket.SOL_SOCKET, 32, 8 << 20)  # SO_SNDBUFFORCE; without the right for it there is less room
-    taken = edge.Sender(pair[0], PREFIX).send(numbers, numbers)
-    assert [pair[1].recv(100) for _ in range(taken)] == [PREFIX + number * 2 for number in numbers[:taken]]
+    taken = edge.Sender(pair[0]).send(PREFIX, headers, numbers)
+    assert [pair[1].recv(100) for _ in range(taken)] == [PREFIX + b"%024d%d" % (at, at) for at in range(taken)]
     assert taken > 256
 
 
 def test_full_link_takes_the_first_ones(edge: Any, pair: Pair) -> None:
-    many = [b"%06d" % number for number in range(100_000)]
-    taken = edge.Sender(pair[0], PREFIX).send(many, many)
-    assert 0 < taken < len(many)
-    assert edge.Sender(pair[0], PREFIX).send(many, many) == 0
-    assert [pair[1].recv(100)[14:20] for _ in range(taken)] == many[:taken]
+    headers, payloads = numbered(100_000)
+    taken = edge.Sender(pair[0]).send(PREFIX, headers, payloads)
+    assert 0 < taken < len(payloads)
+    assert edge.Sender(pair[0]).send(PREFIX, headers, payloads) == 0
+    assert [pair[1].recv(100)[38:] for _ in range(taken)] == payloads[:taken]
 
 
 def test_failure_behind_frames_that_were_taken_comes_with_the_next_call(edge: Any, pair: Pair) -> None:
-    sender = edge.Sender(pair[0], PREFIX)
+    sender = edge.Sender(pair[0])
     huge = bytes(8 << 20)
-    assert sender.send([b"a", b"b", b"c"], [b"", huge, b""]) == 1
+    assert sender.send(PREFIX, bytearray(72), [b"", huge, b""]) == 1
     with pytest.raises(OSError) as caught:
-        sender.send([b"b", b"c"], [huge, b""])
+        sender.send(PREFIX, bytearray(48), [huge, b""])
     assert caught.value.errno == errno.EMSGSIZE
 
 
 def test_other_side_that_is_gone_is_an_error(edge: Any, pair: Pair) -> None:
     pair[1].close()
     with pytest.raises(OSError) as caught:
-        edge.Sender(pair[0], PREFIX).send([b"a"], [b""])
+        edge.Sender(pair[0]).send(PREFIX, bytearray(24), [b""])
     assert caught.value.errno == errno.EPIPE
 
 
@@ -109,15 +167,19 @@ def test_socket_that_cannot_receive_is_an_error(edge: Any, pair: Pair) -> None:
         assert caught.value.errno == errno.ENOTCONN
 
 
-def test_as_many_payloads_as_headers(edge: Any, pair: Pair) -> None:
-    with pytest.raises(ValueError, match=r"argument 2|as many payloads"):
-        edge.Sender(pair[0], PREFIX).send([b"a", b"b"], [b""])
+@pytest.mark.parametrize(("prefix", "headers"), [(PREFIX, 23), (PREFIX, 48), (PREFIX[1:], 24), (b"", 24)])
+def test_impossible_batch_is_refused(pair: Pair, prefix: bytes, headers: int) -> None:
+    with pytest.raises(ValueError, match="an Alagg header for each payload"):
+        compiled("packet").Sender(pair[0]).send(prefix, bytearray(headers), [b""])
 
 
-@pytest.mark.parametrize(("header", "payload"), [(None, b""), (b"", None), (bytearray(2), b""), ("text", b"")])
-def test_what_is_no_bytes_is_refused(pair: Pair, header: Any, payload: Any) -> None:
+@pytest.mark.parametrize(("prefix", "headers", "payloads"), [
+    (None, bytearray(24), [b""]), (PREFIX, None, [b""]), (PREFIX, bytearray(24), None),
+    (PREFIX, bytearray(24), [None]), (PREFIX, bytearray(24), ["text"]), (PREFIX, bytes(24), [b""]),
+])
+def test_what_is_no_bytes_is_refused(pair: Pair, prefix: Any, headers: Any, payloads: Any) -> None:
     with pytest.raises(TypeError):
-        compiled("packet").Sender(pair[0], PREFIX).send([header], [payload])
+        compiled("packet").Sender(pair[0]).send(prefix, headers, payloads)
 
 
 @pytest.mark.parametrize("size", [-1, 0, (1 << 20) + 1])
@@ -128,12 +190,12 @@ def test_impossible_size_is_refused(pair: Pair, size: int) -> None:
 
 def test_nothing_is_kept(pair: Pair) -> None:
     edge = compiled("packet")
-    sender, receiver = edge.Sender(pair[0], PREFIX), edge.Receiver(pair[1], 2000)
+    sender, receiver = edge.Sender(pair[0]), edge.Receiver(pair[1], 2000)
 
     def exchange() -> None:
-        assert sender.send([bytes(24)] * 4, [bytes(1000)] * 4) == 4
-        assert len(receiver.receive()) == 4
+        assert sender.send(PREFIX, bytearray(24 * 4), [bytes(size) for size in (0, 1000, 1500, 1900)]) == 4
+        assert len(flat(receiver.receive())) == 4
 
     assert growth(exchange) < ALLOWED
     assert growth(lambda: edge.Receiver(pair[1], 2000)) < ALLOWED
-    assert growth(lambda: edge.Sender(pair[0], PREFIX)) < ALLOWED
+    assert growth(lambda: edge.Sender(pair[0])) < ALLOWED

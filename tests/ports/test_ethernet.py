@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import select
 import socket
-import struct
-from contextlib import contextmanager
+import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from google_crc32c import value as crc32c
 
+from alagg import form
 from alagg.engine.header import DATA, decode, encode
 from alagg.ports.base import BATCH
-from alagg.ports.ethernet import ETHERNET_HEADER, EthernetPort, _filter
+from alagg.ports.ethernet import ETHERNET_HEADER, XDP_ATTEMPTS, EthernetPort, _filter
+from alagg.worker import RETRY
+from tests.ports.batches import HEADER, frames_of, payloads_of, send
 from tests.ports.conftest import inside
 
 if TYPE_CHECKING:
@@ -34,9 +37,11 @@ def mac(host: Host) -> bytes:
 
 
 @contextmanager
-def port(host: Host, peer: bytes, interface: str = "eth0") -> Iterator[EthernetPort]:
+def port(
+    host: Host, *peers: bytes, interface: str = "eth0", lanes: tuple[int, int] = (0, 1)
+) -> Iterator[EthernetPort]:
     with inside(host):
-        opened = EthernetPort(interface, peer, ETHERTYPE)
+        opened = EthernetPort(interface, peers, ETHERTYPE, lanes)
     try:
         yield opened
     finally:
@@ -59,21 +64,28 @@ def wire(lab: Lab) -> Iterator[socket.socket]:
         yield opened
 
 
-def frames(*payloads: bytes) -> tuple[list[bytes], list[bytes]]:
-    return [b"H" * 24 for _ in payloads], list(payloads)
-
-
 def received(port: EthernetPort) -> list[bytes]:
-    """Give what the port received, without the Ethernet headers; wait a moment for the first frame."""
+    """Give the frames that the port received, in one piece each; wait a moment for the first one."""
     select.select([port], (), (), 1)
-    return [frame[port.offset :] for frame in port.receive()]
+    return frames_of(port.receive())
+
+
+def peer_of(port: EthernetPort) -> bytes:
+    """Give the address that a port with one peer sends to."""
+    (remote,) = port._prefixes
+    return remote
+
+
+def put(port: EthernetPort, *payloads: bytes) -> int:
+    """Send frames to the port's only peer."""
+    return send(port, *payloads, remote=peer_of(port))
 
 
 def await_both_ways(one: EthernetPort, other: EthernetPort) -> None:
     """Wait until frames cross: for a moment after the carrier has come, the kernel takes them and drops them."""
     for source, target in ((one, other), (other, one)):
         for _ in range(1000):
-            assert source.send(*frames(b"?")) == 1
+            assert put(source, b"?") == 1
             if select.select([target], (), (), 0.01)[0]:
                 break
         while target.receive():
@@ -86,14 +98,13 @@ def ethernet(destination: bytes, source: bytes, body: bytes, ethertype: int = ET
 
 def test_frames_cross_in_batches_both_ways(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
     one, other = ends
-    assert one.send(*frames(*(bytes([number]) * 100 for number in range(BATCH + 6)))) == BATCH + 6
-    assert other.send(*frames(b"back")) == 1
+    assert put(one, *(bytes([number]) * 100 for number in range(BATCH + 6))) == BATCH + 6
+    assert put(other, b"back") == 1
     assert len(received(other)) == BATCH
-    assert received(other) == [b"H" * 24 + bytes([number]) * 100 for number in range(BATCH, BATCH + 6)]
-    assert received(one) == [b"H" * 24 + b"back"]
+    assert received(other) == [HEADER + bytes([number]) * 100 for number in range(BATCH, BATCH + 6)]
+    assert received(one) == [HEADER + b"back"]
     assert other.receive() == []
-    assert one.prefix == ethernet(mac(lab.b), mac(lab.a), b"")
-    assert len(one.prefix) == one.offset == ETHERNET_HEADER
+    assert one.suffix == ethernet(b"", mac(lab.a), b"")
 
 
 # --- what passes (defects 6 and 7 of the 2015 program) ----------------------------------------------------------
@@ -123,17 +134,17 @@ def test_defect_7_only_frames_from_the_peer_to_us_pass(
     }
     for frame in foreign.values():
         wire.send(frame.ljust(ETHERNET_HEADER, b"\0"))
-    wire.send(ethernet(ours, theirs, b"good"))
-    assert received(ends[1]) == [b"good"]
+    wire.send(ethernet(ours, theirs, HEADER + b"good"))
+    assert received(ends[1]) == [HEADER + b"good"]
 
 
 def test_frame_with_only_a_priority_passes(
     ends: tuple[EthernetPort, EthernetPort], lab: Lab, wire: socket.socket
 ) -> None:
     """VLAN 0 is no VLAN: switches put it on untagged frames to carry a priority (IEEE 802.1Q, 6.9)."""
-    tagged = b"\xa0\x00" + ETHERTYPE.to_bytes(2, "big") + b"urgent"
+    tagged = b"\xa0\x00" + ETHERTYPE.to_bytes(2, "big") + HEADER + b"urgent"
     wire.send(ethernet(mac(lab.b), mac(lab.a), tagged, 0x8100))
-    assert received(ends[1]) == [b"urgent"]
+    assert received(ends[1]) == [HEADER + b"urgent"]
 
 
 def test_defect_6_padding_is_not_delivered(
@@ -149,7 +160,7 @@ def test_defect_6_padding_is_not_delivered(
 
 def test_nothing_that_was_sent_comes_back(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
     with port(lab.a, mac(lab.a)) as mirror:
-        ends[0].send(*frames(b"out"))
+        put(ends[0], b"out")
         assert len(received(ends[1])) == 1
         assert mirror.receive() == []
 
@@ -157,12 +168,12 @@ def test_nothing_that_was_sent_comes_back(ends: tuple[EthernetPort, EthernetPort
 def test_port_works_on_a_stacked_device(lab: Lab) -> None:
     """A bridge stands here for VLAN and bond devices, which the kernel treats alike: frames reach it unwrapped."""
     lab.b.ip("link add br0 type bridge", f"link set br0 address {STRANGER.hex(':')} up", "link set eth0 master br0")
-    with port(lab.b, mac(lab.a), "br0") as bridged, port(lab.a, STRANGER) as direct:
+    with port(lab.b, mac(lab.a), interface="br0") as bridged, port(lab.a, STRANGER) as direct:
         await_both_ways(bridged, direct)
-        assert direct.send(*frames(b"to the bridge")) == 1
-        assert received(bridged) == [b"H" * 24 + b"to the bridge"]
-        assert bridged.send(*frames(b"from the bridge")) == 1
-        assert received(direct) == [b"H" * 24 + b"from the bridge"]
+        assert put(direct, b"to the bridge") == 1
+        assert received(bridged) == [HEADER + b"to the bridge"]
+        assert put(bridged, b"from the bridge") == 1
+        assert received(direct) == [HEADER + b"from the bridge"]
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------
@@ -171,27 +182,27 @@ def test_port_works_on_a_stacked_device(lab: Lab) -> None:
 def test_largest_frame_passes_and_a_larger_one_is_refused(ends: tuple[EthernetPort, EthernetPort]) -> None:
     one, other = ends
     assert one.mtu == 1500
-    assert one.send(*frames(b"x" * 1476)) == 1
-    assert received(other) == [b"H" * 24 + b"x" * 1476]
+    assert put(one, b"x" * 1476) == 1
+    assert received(other) == [HEADER + b"x" * 1476]
     with pytest.raises(OSError, match="Message too long") as refused:
-        one.send(*frames(b"x" * 1477))
+        put(one, b"x" * 1477)
     assert refused.value.errno == errno.EMSGSIZE
 
 
 def test_frames_taken_before_a_refusal_are_told(ends: tuple[EthernetPort, EthernetPort]) -> None:
     one, other = ends
     batch = [b"1", b"2", b"x" * 3000, b"4"]
-    assert one.send(*frames(*batch)) == 2
+    assert put(one, *batch) == 2
     with pytest.raises(OSError, match="Message too long"):
-        one.send(*frames(*batch[2:]))
-    assert received(other) == [b"H" * 24 + b"1", b"H" * 24 + b"2"]
+        put(one, *batch[2:])
+    assert received(other) == [HEADER + b"1", HEADER + b"2"]
 
 
 def test_open_port_takes_the_larger_frames_of_a_larger_mtu(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
     for host in lab.hosts:
         host.ip("link set eth0 mtu 9000")
-    assert ends[0].send(*frames(b"x" * 8976)) == 1
-    assert received(ends[1]) == [b"H" * 24 + b"x" * 8976]
+    assert put(ends[0], b"x" * 8976) == 1
+    assert received(ends[1]) == [HEADER + b"x" * 8976]
 
 
 # --- full and failing links (defect 8) --------------------------------------------------------------------------
@@ -203,13 +214,13 @@ def test_defect_8_full_link_takes_fewer_frames_and_does_not_wait(
     """Its sends blocked, so the slowest link decided."""
     lab.a.tc("qdisc add dev eth0 root tbf rate 64kbit burst 3000 limit 6000")
     one, other = ends
-    taken = one.send(*frames(*[b"x" * 1000] * BATCH))
+    taken = put(one, *[b"x" * 1000] * BATCH)
     # At 64 kbit/s, all would take eight seconds; the bucket and the queue hold some eight frames.
     assert 1 <= taken < 20
-    assert one.send(*frames(b"x" * 1000)) == 0
+    assert put(one, b"x" * 1000) == 0
     lab.a.tc("qdisc delete dev eth0 root")
-    assert one.send(*frames(b"free again")) == 1
-    assert (b"H" * 24 + b"free again") in received(other)
+    assert put(one, b"free again") == 1
+    assert (HEADER + b"free again") in received(other)
 
 
 def test_defect_8_interface_that_goes_down_is_told_both_ways(
@@ -221,19 +232,19 @@ def test_defect_8_interface_that_goes_down_is_told_both_ways(
     with pytest.raises(OSError, match="Network is down"):
         one.receive()
     with pytest.raises(OSError, match="Network is down"):
-        one.send(*frames(b"x"))
+        put(one, b"x")
     lab.a.link_up(0)
-    assert one.send(*frames(b"x")) == 1, "nothing is broken for good"
+    assert put(one, b"x") == 1, "nothing is broken for good"
 
 
 def test_frames_that_wait_survive_the_bad_news(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
     one, other = ends
-    assert one.send(*frames(b"last words")) == 1
+    assert put(one, b"last words") == 1
     lab.b.ip("link set eth0 down")
     # The kernel tells of an error before it gives what waits; the frame is not lost for that.
     with pytest.raises(OSError, match="Network is down"):
         other.receive()
-    assert received(other) == [b"H" * 24 + b"last words"]
+    assert received(other) == [HEADER + b"last words"]
 
 
 def test_interface_that_is_deleted_is_told(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
@@ -242,13 +253,13 @@ def test_interface_that_is_deleted_is_told(ends: tuple[EthernetPort, EthernetPor
     with pytest.raises(OSError, match="Network is down"):
         one.receive()
     with pytest.raises(OSError, match="No such device") as gone:
-        one.send(*frames(b"x"))
+        put(one, b"x")
     assert gone.value.errno in (errno.ENXIO, errno.ENODEV)
 
 
 def test_missing_interface_cannot_be_opened(lab: Lab) -> None:
     with inside(lab.a), pytest.raises(OSError, match="No such device"):
-        EthernetPort("eth7", STRANGER, ETHERTYPE)
+        EthernetPort("eth7", [STRANGER], ETHERTYPE)
 
 
 def test_interface_that_is_down_is_told_at_the_first_receive(lab: Lab) -> None:
@@ -262,11 +273,11 @@ def test_interface_that_is_down_is_told_at_the_first_receive(lab: Lab) -> None:
 
 def test_frames_that_we_were_too_slow_for_are_counted(ends: tuple[EthernetPort, EthernetPort]) -> None:
     one, other = ends
-    other._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    other._receiving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     kept = 0
     for total in (BATCH, 2 * BATCH):
-        assert one.send(*frames(*[b"x" * 1000] * BATCH)) == BATCH
-        kept += len(other.receive())
+        assert put(one, *[b"x" * 1000] * BATCH) == BATCH
+        kept += len(payloads_of(other.receive()))
         # The kernel starts anew at each question; the port does not.
         assert other.counters() == {"rx_dropped": total - kept}
     assert 0 < kept < total
@@ -274,22 +285,155 @@ def test_frames_that_we_were_too_slow_for_are_counted(ends: tuple[EthernetPort, 
 
 
 def test_receive_buffer_is_large(ends: tuple[EthernetPort, EthernetPort]) -> None:
-    assert ends[0]._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 8 << 20
+    assert ends[0]._receiving.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 8 << 20
 
 
 def test_close_gives_the_descriptor_back_once(lab: Lab) -> None:
     with inside(lab.a):
-        opened = EthernetPort("eth0", STRANGER, ETHERTYPE)
+        opened = EthernetPort("eth0", [STRANGER], ETHERTYPE)
     opened.close()
     opened.close()
     assert opened.fileno() == -1
 
 
-def test_filter_program_is_well_formed() -> None:
+# --- the filter -------------------------------------------------------------------------------------------------
+
+MANY: Final = [bytes((2, number % 3, 0, 7, 0, number // 3)) for number in range(128)]
+"""Addresses of which each three have the same lower four bytes."""
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 128])
+def test_frames_of_every_peer_pass_and_of_no_other(lab: Lab, wire: socket.socket, count: int) -> None:
+    ours = mac(lab.b)
+    others = [bytes((3, *address[1:])) for address in MANY] + [bytes((*address[:5], 99)) for address in MANY]
+    with port(lab.a, ours) as one, port(lab.b, mac(lab.a)) as other:
+        await_both_ways(one, other)
+        other.set_remotes(MANY[:count])
+        for source in [*others, *MANY]:
+            wire.send(ethernet(ours, source, HEADER + source))
+        found = [arrival for arrivals in iter(other.receive, []) for arrival in arrivals]
+    assert found == [(source, HEADER, [source]) for source in MANY[:count]]
+
+
+def test_other_peers_are_taken_without_a_gap(
+    ends: tuple[EthernetPort, EthernetPort], lab: Lab, wire: socket.socket
+) -> None:
+    """What came under the old filter still waits, and nothing between the two gets lost or slips in."""
+    ours, theirs = mac(lab.b), mac(lab.a)
+    for number in range(40):
+        for source in (theirs, MANY[0], STRANGER):
+            wire.send(ethernet(ours, source, HEADER + bytes([number])))
+        ends[1].set_remotes([theirs, MANY[number % 2]])
+    arrivals = [arrival for batch in iter(ends[1].receive, []) for arrival in batch]
+    assert payloads_of(one for one in arrivals if one[0] == theirs) == [bytes([number]) for number in range(40)]
+    # The peer was configured in every other round: set in round 0, so its frames of 1, 3, ... passed.
+    assert payloads_of(one for one in arrivals if one[0] == MANY[0]) == [bytes([n]) for n in range(1, 40, 2)]
+    assert {source for source, _, _ in arrivals} == {theirs, MANY[0]}
+
+
+def test_each_worker_gets_its_lanes(lab: Lab, wire: socket.socket) -> None:
+    ours, theirs = mac(lab.b), mac(lab.a)
+    with ExitStack() as stack:
+        workers = [stack.enter_context(port(lab.b, theirs, lanes=(index, 3))) for index in range(3)]
+        await_both_ways(stack.enter_context(port(lab.a, ours)), workers[0])
+        for worker in workers:
+            worker.receive()
+        for lane in range(16):
+            wire.send(ethernet(ours, theirs, encode(DATA, 1, lane, 0, 0, 0, 0, 0, 0, 0)))
+        for index, worker in enumerate(workers):
+            assert [decode_lane(frame) for frame in received(worker)] == list(range(index, 16, 3))
+
+
+def decode_lane(frame: bytes) -> int:
+    return frame[16]
+
+
+@pytest.mark.parametrize("macs", [[], [STRANGER], MANY])
+@pytest.mark.parametrize("lanes", [(0, 1), (2, 3)])
+def test_filter_program_is_well_formed(macs: list[bytes], lanes: tuple[int, int]) -> None:
     """Every jump ends inside the program: a wrong one would be refused, or would let frames in."""
-    program = list(struct.iter_unpack("=HBBI", _filter(STRANGER, ETHERTYPE)))
-    assert [code for code, _, _, _ in program[-2:]] == [0x06, 0x06]
-    assert (program[-2][3], program[-1][3]) == (0xFFFFFFFF, 0)
-    for index, (code, if_true, if_false, _) in enumerate(program):
-        if code == 0x15:
-            assert (if_true, index + 1 + if_false) == (0, len(program) - 1)
+    program = _filter(macs, ETHERTYPE, lanes)
+    assert program[-1] == (0x06, 0, 0, 0)
+    for index, (code, if_true, if_false, operand) in enumerate(program):
+        jumps = {0x05: (operand,), 0x15: (if_true, if_false), 0x35: (if_true, if_false)}.get(code, ())
+        assert all(index + 1 + jump < len(program) for jump in jumps)
+        assert max(if_true, if_false) < 256
+
+
+def test_more_peers_than_a_filter_holds_are_refused(lab: Lab) -> None:
+    macs = [number.to_bytes(6, "big") for number in range(1000)]
+    with inside(lab.a), pytest.raises(OSError, match="too many peers"):
+        EthernetPort("eth0", macs, ETHERTYPE)
+
+
+# --- AF_XDP -----------------------------------------------------------------------------------------------------
+
+
+def test_frames_that_pass_the_queues_arrive_alike(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
+    one, other = ends
+    for allowed in (True, False, True):
+        set_bypass(one, lab.a, allowed=allowed)
+        assert (one._xdp is not None) == (allowed and can_bypass())
+        assert put(one, b"a" * 1476, b"", b"b") == 3
+        assert received(other) == [HEADER + b"a" * 1476, HEADER, HEADER + b"b"]
+
+
+def bypass(port: EthernetPort, host: Host, *, allowed: bool = True) -> None:
+    """Let a port pass the queues: the socket that it opens for that must not be in the tester's own namespace."""
+    with inside(host):
+        port.bypass_queues(allowed=allowed)
+
+
+def set_bypass(port: EthernetPort, host: Host, *, allowed: bool) -> None:
+    """Do what the worker does: ask again, at intervals, for a queue that the kernel has not given back yet."""
+    for _ in range(XDP_ATTEMPTS):
+        bypass(port, host, allowed=allowed)
+        if (port._xdp is not None) == (allowed and can_bypass()):
+            return
+        time.sleep(RETRY)
+
+
+def can_bypass() -> bool:
+    return form.edges() == "compiled"
+
+
+def test_interface_with_large_frames_keeps_to_its_queues(lab: Lab) -> None:
+    for host in lab.hosts:
+        host.ip("link set eth0 mtu 9000")
+    with port(lab.a, mac(lab.b)) as one, port(lab.b, mac(lab.a)) as other:
+        await_both_ways(one, other)
+        bypass(one, lab.a)
+        assert put(one, b"x" * 8976) == 1
+        assert received(other) == [HEADER + b"x" * 8976]
+
+
+def test_second_worker_on_an_interface_sends_by_its_socket(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
+    """An interface's queue has one owner; the others lose nothing but speed."""
+    bypass(ends[0], lab.a)
+    with port(lab.a, mac(lab.b)) as second:
+        bypass(second, lab.a)
+        assert second._xdp is None
+        assert put(second, b"second") == 1
+    assert received(ends[1]) == [HEADER + b"second"]
+
+
+def test_queue_that_somebody_keeps_is_not_asked_for_for_ever(
+    ends: tuple[EthernetPort, EthernetPort], lab: Lab
+) -> None:
+    bypass(ends[0], lab.a)
+    with port(lab.a, mac(lab.b)) as second:
+        for _ in range(XDP_ATTEMPTS + 3):
+            bypass(second, lab.a)
+        assert second._xdp_attempts == XDP_ATTEMPTS
+        bypass(second, lab.a, allowed=False)
+        assert second._xdp_attempts == 0
+
+
+def test_link_that_goes_down_is_told_past_its_queues_too(
+    ends: tuple[EthernetPort, EthernetPort], lab: Lab
+) -> None:
+    one, _ = ends
+    bypass(one, lab.a)
+    lab.a.ip("link set eth0 down")
+    with pytest.raises(OSError, match="Network is down"):
+        put(one, b"x")
