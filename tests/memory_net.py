@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from alagg.config import Config, LinkConfig, load
+from alagg.config import Config, load
 from alagg.messages import HostFacts, InterfaceFacts
 from alagg.ports.faults import Faults
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from alagg.ports.base import Port
 
+MAC: Final = bytes.fromhex("020000000001")
+"""The address of every link's other end."""
 SETTLED: Final = 20
 """Rounds of every loop after which nothing moves any more."""
 
@@ -43,10 +45,11 @@ class Wire:
         """What opening an end fails with."""
         self.faults: dict[str, float] = {}
 
-    def open(self, name: str, seed: int) -> Port:
+    def open(self, name: str, seed: int, remotes: Sequence[bytes]) -> Port:
         if self.refuse is not None:
             raise self.refuse
-        port = MemoryPort(self.mtu)
+        port = MemoryPort(self.mtu, MAC)
+        port.set_remotes(remotes)
         for other, end in self.ends.items():
             if other != name:
                 port.peer, end.peer = end, port
@@ -77,8 +80,8 @@ class Node:
     def packets(self) -> list[bytes]:
         return self.injector.take()
 
-    def _open(self, config: Config, link: LinkConfig) -> Port:
-        return self.wires[link.interface].open(self.name, self.seed)
+    def _open(self, config: Config, interface: str, remotes: Sequence[bytes]) -> Port:
+        return self.wires[interface].open(self.name, self.seed, remotes)
 
 
 def settle(*nodes: Node) -> None:
@@ -109,6 +112,6 @@ def write_config(path: Path, peers: Mapping[str, tuple[str, Sequence[str]]], **o
     for peer, (destinations, interfaces) in peers.items():
         lines += [f"[peer {peer}]", f"destinations = {destinations}"]
         for interface in interfaces:
-            lines += [f"[link {interface}]", f"peer = {peer}", f"interface = {interface}", "mac = 02:00:00:00:00:01"]
+            lines += [f"[link {interface}]", f"peer = {peer}", f"interface = {interface}", f"mac = {MAC.hex(':')}"]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return load(path)

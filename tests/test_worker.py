@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import random
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from alagg import worker as worker_module
 from alagg.config import load
-from alagg.ports.memory import MemoryInjector
+from alagg.messages import HostFacts, InterfaceFacts
+from alagg.ports.memory import MemoryInjector, MemoryPort
 from alagg.worker import RETRY
-from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, numbered, numbers
-from tests.memory_net import Clock, Node, Wire, run, settle, write_config
+from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, networks, numbered, numbers
+from tests.memory_net import MAC, Clock, Node, Wire, run, settle, write_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from alagg.config import Config
@@ -91,7 +93,7 @@ def test_packet_too_big_for_the_links_crosses_whole(net: Net) -> None:
 
 def test_packet_for_nobody_is_counted(net: Net) -> None:
     assert net.exchange([ipv4(b"?", destination="192.0.2.1")]) == []
-    assert snapshot_of(net.a)["drops"] == {"no_peer": 1}
+    assert snapshot_of(net.a)["drops"] == {"no_peer": 1, "stranger": 0}
 
 
 def test_several_peers_at_once(tmp_path: Path) -> None:
@@ -261,13 +263,168 @@ def test_reload_sends_what_is_queued_on_a_link_that_goes_away(net: Net) -> None:
     assert numbers(net.b.packets()) == [1, 2]
 
 
-def test_reload_opens_a_link_whose_settings_changed_and_no_other(net: Net) -> None:
-    net.a.worker.reconfigure(net.config("a"))
-    assert net.wires["eth0"].opened["a"] == 1
-    text = (net.directory / "a.cfg").read_text().replace("02:00:00:00:00:01", "02:00:00:00:00:02", 1)
+OTHER: Final = bytes.fromhex("020000000002")
+
+
+def readdress(net: Net) -> None:
+    """Give the first link of `a` another address, and reload."""
+    text = (net.directory / "a.cfg").read_text().replace(MAC.hex(":"), OTHER.hex(":"), 1)
     (net.directory / "a.cfg").write_text(text)
     net.a.worker.reconfigure(load(net.directory / "a.cfg"))
-    assert {name: wire.opened["a"] for name, wire in net.wires.items()} == {"eth0": 2, "eth1": 1}
+
+
+def test_reload_takes_another_address_without_opening_the_port_anew(net: Net) -> None:
+    readdress(net)
+    assert {name: wire.opened["a"] for name, wire in net.wires.items()} == {"eth0": 1, "eth1": 1}
+    assert {name: wire.ends["a"].remotes for name, wire in net.wires.items()} == {"eth0": (OTHER,), "eth1": (MAC,)}
+    net.wires["eth0"].ends["b"].address = OTHER
+    frames = link(snapshot_of(net.a), "eth0")["rx_frames"]
+    net.run(0.5)
+    assert link(snapshot_of(net.a), "eth0")["rx_frames"] > frames
+
+
+def test_frames_of_an_address_that_was_just_taken_out_are_counted(net: Net) -> None:
+    """They had passed the old filter and waited; nobody may take them for another link's."""
+    before = link(snapshot_of(net.a), "eth0")["rx_frames"]
+    net.wires["eth0"].ends["a"].deliver(data_frames([1])[0], MAC)
+    readdress(net)
+    settle(net.a)
+    after = snapshot_of(net.a)
+    assert after["drops"]["stranger"] == 1
+    assert link(after, "eth0")["rx_frames"] == before
+
+
+def test_port_that_does_not_take_the_addresses_is_closed_and_says_why(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise OSError(errno.E2BIG, "too many peers over one interface")
+
+    monkeypatch.setattr(net.wires["eth0"].ends["a"], "set_remotes", refuse)
+    net.wires["eth0"].refuse = OSError(errno.E2BIG, "too many peers over one interface")
+    readdress(net)
+    assert link(snapshot_of(net.a), "eth0")["reason"] == "too many peers over one interface"
+    packets = numbered(range(10))
+    assert net.exchange(packets) == packets
+
+
+# --- several links over one interface ---------------------------------------------------------------------------
+
+
+class Segment:
+    """Many nodes on one Ethernet segment, each with an interface of its own: a hub that knows addresses."""
+
+    def __init__(self) -> None:
+        self.ports: dict[bytes, SegmentPort] = {}
+
+
+class SegmentPort(MemoryPort):
+    """A port on a segment."""
+
+    def __init__(self, segment: Segment, address: bytes) -> None:
+        super().__init__(1500, address)
+        self.segment = segment
+        segment.ports[address] = self
+
+    def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
+        self.peer = self.segment.ports.get(remote)
+        return super().send(remote, headers, payloads)
+
+
+class Hub:
+    """A node with a peer at each of some addresses, all over its only interface."""
+
+    def __init__(self, directory: Path, count: int) -> None:
+        self.clock = Clock()
+        self.segment = Segment()
+        self.opened = 0
+        mac = "02:00:00:00:01:{:02x}".format
+        self.hub = self.node("hub", mac(0), [(f"10.0.1.{n}", mac(n)) for n in range(1, count + 1)], directory)
+        self.leaves = [self.node(f"leaf{n}", mac(n), [("10.0.1.0", mac(0))], directory) for n in range(1, count + 1)]
+        self.nodes = [self.hub, *self.leaves]
+        for number, node in enumerate(self.nodes):
+            facts = HostFacts({"eth0": InterfaceFacts(1, 1500, "")}, networks(f"10.0.1.{number}"))
+            node.worker.take_facts(facts)
+        settle(*self.nodes)
+
+    def node(self, name: str, mac: str, peers: list[tuple[str, str]], directory: Path) -> Node:
+        lines = ["[alagg]", f"control_socket = {directory}/{name}.sock"]
+        for number, (address, remote) in enumerate(peers):
+            lines += [f"[peer p{number}]", f"destinations = {address}"]
+            lines += [f"[link l{number}]", f"peer = p{number}", "interface = eth0", f"mac = {remote}"]
+        (directory / f"{name}.cfg").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+        def open_port(config: Config, interface: str, remotes: Sequence[bytes]) -> MemoryPort:
+            self.opened += 1
+            port = SegmentPort(self.segment, bytes.fromhex(mac.replace(":", "")))
+            port.set_remotes(remotes)
+            return port
+
+        node = Node(name, load(directory / f"{name}.cfg"), 1 + len(self.segment.ports), {}, self.clock)
+        node.worker._open_port = open_port
+        return node
+
+
+def test_peers_over_one_interface_share_its_port(tmp_path: Path) -> None:
+    net = Hub(tmp_path, 5)
+    assert net.opened == 6, "one port for the hub's five links"
+    sent = [
+        packet for n in range(1, 6)
+        for packet in numbered(range(20), source="10.0.1.0", destination=f"10.0.1.{n}")
+    ]
+    net.hub.capture.put(random.Random(5).sample(sent, len(sent)))
+    for number, leaf in enumerate(net.leaves, 1):
+        leaf.capture.put(numbered(range(100, 110), source=f"10.0.1.{number}", destination="10.0.1.0"))
+    settle(*net.nodes)
+    for number, leaf in enumerate(net.leaves, 1):
+        assert sorted(leaf.packets()) == [packet for packet in sent if packet[16:20] == bytes((10, 0, 1, number))]
+    assert len(net.hub.packets()) == 50
+    rx = [peer["rx"]["passed"] for peer in snapshot_of(net.hub)["peers"]]
+    assert rx == [10] * 5
+
+
+def test_port_that_fails_concerns_all_links_over_it(tmp_path: Path) -> None:
+    net = Hub(tmp_path, 3)
+    next(iter(net.segment.ports.values())).fail()
+    net.hub.worker.step(0)
+    assert {(one["state"], one["reason"]) for one in snapshot_of(net.hub)["links"]} == {("down", "Network is down")}
+    run(net.clock, RETRY + 0.5, *net.nodes)
+    assert {one["state"] for one in snapshot_of(net.hub)["links"]} == {"up"}
+    assert net.opened == 5
+
+
+# --- passing the queues -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("wish", "queues", "allowed"), [
+    ("auto", False, True), ("auto", True, False), ("yes", True, True), ("yes", False, True), ("no", False, False),
+])
+def test_queues_are_passed_where_nobody_has_set_any_up(
+    net: Net, monkeypatch: pytest.MonkeyPatch, wish: str, queues: bool, allowed: bool  # noqa: FBT001
+) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr(net.wires["eth0"].ends["a"], "bypass_queues", lambda *, allowed: told.append(allowed))
+    worker = net.a.worker
+    worker.config = dataclasses.replace(worker.config, xdp=wish)
+    interfaces = {name: dataclasses.replace(facts, queues=queues) for name, facts in worker._facts.interfaces.items()}
+    worker.take_facts(dataclasses.replace(worker._facts, interfaces=interfaces))
+    assert told == [allowed]
+    net.run(RETRY + 0.02)
+    assert len(told) > 1, "it is said anew, for a queue that was not free"
+    assert set(told) == {allowed}
+
+
+def test_kernel_is_told_after_the_frames_have_left(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the kernel's part of a packet would make its way longer."""
+    order: list[str] = []
+    end, capture = net.wires["eth1"].ends["a"], net.a.capture
+    send, tell = end.send, capture.settle
+    monkeypatch.setattr(end, "send", lambda *args: (order.append("send"), send(*args))[1])
+    monkeypatch.setattr(capture, "settle", lambda: (order.append("settle"), tell())[1])
+    capture.put(numbered(range(3)))
+    net.a.worker.step(0)
+    assert order[:2] == ["send", "settle"]
+    assert capture.settled == capture.captured == 3
 
 
 # --- accounting -------------------------------------------------------------------------------------------------
@@ -329,9 +486,9 @@ def test_nothing_is_unaccounted_for(tmp_path: Path, seed: int) -> None:
 
 def test_stop_releases_what_is_held_and_closes_the_edges(net: Net) -> None:
     first, _, *rest = data_frames(range(5))
-    net.wires["eth0"].ends["b"].deliver(first)
+    net.wires["eth0"].ends["b"].deliver(first, MAC)
     for frame in rest:
-        net.wires["eth0"].ends["b"].deliver(frame)
+        net.wires["eth0"].ends["b"].deliver(frame, MAC)
     net.b.worker.step(0)
     assert numbers(net.b.packets()) == [0]
     assert net.b.worker.snapshot()["peers"][0]["rx"]["held"] == 3
@@ -350,17 +507,16 @@ def test_loop_waits_until_something_is_due(net: Net) -> None:
 
     class Poll:
         def poll(self, timeout: float) -> list[tuple[int, int]]:
-            waits.append(timeout)
-            net.clock.now += timeout
+            waits.append(timeout / 1000)
+            net.clock.now += timeout / 1000
             net.a.worker.running = len(waits) < 20
             return []
 
         def __getattr__(self, name: str) -> object:
             return lambda *_: None
 
-    real, net.a.worker._epoll = net.a.worker._epoll, Poll()  # type: ignore[assignment]
+    net.a.worker._poll = Poll()  # type: ignore[assignment]
     net.a.worker.run()
-    real.close()
     assert sum(waits) > 0.5
     assert max(waits) <= RETRY
 

@@ -15,13 +15,19 @@ from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
 from alagg.worker import Worker, log_event, worker_process
 from tests.engine.helpers import TWO
-from tests.memory_net import write_config
+from tests.memory_net import MAC, write_config
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
     from alagg.config import Config
+
+
+class EthernetTwin(MemoryPort):
+    """A port in memory with what a capture file needs to know of an Ethernet port."""
+
+    suffix = b"S" * 8
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def edges(monkeypatch: pytest.MonkeyPatch) -> MemoryCapture:
 
     monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
     monkeypatch.setattr(worker_module, "RawInjector", lambda mark: MemoryInjector())
-    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: MemoryPort(prefix=b"P" * 14))
+    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: EthernetTwin())
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return capture
 
@@ -111,7 +117,7 @@ def test_process_that_cannot_capture_says_why(
 def test_process_writes_frames_to_a_capture_file(config: Config, edges: MemoryCapture, tmp_path: Path) -> None:
     answers(supervise(config, tmp_path / "all.pcap", UP, Stop()))
     probe = b"\x12\x00"
-    assert b"P" * 14 + probe in (tmp_path / "all.pcap").read_bytes()
+    assert MAC + b"S" * 8 + probe in (tmp_path / "all.pcap").read_bytes()
 
 
 def test_port_that_cannot_be_opened_is_no_reason_to_end(

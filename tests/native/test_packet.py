@@ -58,7 +58,8 @@ def test_both_forms_send_the_frames(prefix: bytes, frames: list[tuple[bytes, byt
     for form in FORMS.values():
         with joined() as (ours, theirs):
             headers = bytearray().join(header for header, _ in frames)
-            assert form("packet").Sender(ours).send(prefix, headers, [payload for _, payload in frames]) == len(frames)
+            payloads = [payload for _, payload in frames]
+            assert form("packet").Sender(ours).send(prefix, headers, payloads) == len(frames)
             assert [theirs.recv(1 << 17) for _ in frames] == [prefix + header + payload for header, payload in frames]
 
 

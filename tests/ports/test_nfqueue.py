@@ -84,6 +84,7 @@ def take(capture: NfqueueCapture) -> list[bytes]:
     packets: list[bytes] = []
     while select.select([capture], (), (), 0)[0]:
         packets += capture.receive()
+        capture.settle()
     return packets
 
 
@@ -192,10 +193,14 @@ def test_one_verdict_for_a_batch_empties_the_kernels_queue(
         senders[4].send(b"%d" % number)
     assert waiting() == BATCH + 10
     assert [int(packet[28:]) for packet in capture.receive()] == list(range(BATCH))
+    assert waiting() == BATCH + 10, "the frames leave first"
+    capture.settle()
     assert waiting() == 10
     assert [int(packet[28:]) for packet in capture.receive()] == list(range(BATCH, BATCH + 10))
+    capture.settle()
     assert waiting() == 0
     assert capture.receive() == []
+    capture.settle()
 
 
 def test_captured_packets_never_reach_the_wire(
@@ -219,6 +224,7 @@ def test_oversized_packets_leave_the_kernels_queue_too(
 ) -> None:
     senders[4].send(bytes(65_507))
     assert capture.receive() == []
+    capture.settle()
     assert waiting() == 0
 
 
