@@ -12,7 +12,7 @@ cdef class Monitor:
     cdef long _lane
     cdef double _interval
     cdef long _number
-    cdef dict _sent
+    cdef readonly dict _sent
     cdef double _last_answer
     cdef long _proofs
     cdef long _replies

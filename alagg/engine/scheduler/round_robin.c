@@ -1800,8 +1800,8 @@ struct __pyx_obj_5alagg_6engine_9scheduler_4base_Run {
 };
 
 
-/* "alagg/engine/scheduler/round_robin.pxd":8
- * cdef long TURN
+/* "alagg/engine/scheduler/round_robin.pxd":7
+ * 
  * 
  * cdef class RoundRobin:             # <<<<<<<<<<<<<<
  *     cdef Py_ssize_t _turn
@@ -2237,7 +2237,33 @@ static CYTHON_INLINE int __Pyx_ParseKeywords(
 static void __Pyx_RaiseArgtupleInvalid(const char* func_name, int exact,
     Py_ssize_t num_min, Py_ssize_t num_max, Py_ssize_t num_found);
 
-/* PyDictVersioning.proto */
+/* GivenExceptionMatches.proto (used by PyErrExceptionMatches) */
+#if CYTHON_COMPILING_IN_CPYTHON
+static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches(PyObject *err, PyObject *type);
+static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches2(PyObject *err, PyObject *type1, PyObject *type2);
+#else
+#define __Pyx_PyErr_GivenExceptionMatches(err, type) PyErr_GivenExceptionMatches(err, type)
+static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches2(PyObject *err, PyObject *type1, PyObject *type2) {
+    return PyErr_GivenExceptionMatches(err, type1) || PyErr_GivenExceptionMatches(err, type2);
+}
+#endif
+#define __Pyx_PyErr_ExceptionMatches2(err1, err2)  __Pyx_PyErr_GivenExceptionMatches2(__Pyx_PyErr_CurrentExceptionType(), err1, err2)
+
+/* PyErrExceptionMatches.proto (used by PyObjectGetAttrStrNoError) */
+#if CYTHON_FAST_THREAD_STATE
+#define __Pyx_PyErr_ExceptionMatches(err) __Pyx_PyErr_ExceptionMatchesInState(__pyx_tstate, err)
+static CYTHON_INLINE int __Pyx_PyErr_ExceptionMatchesInState(PyThreadState* tstate, PyObject* err);
+#else
+#define __Pyx_PyErr_ExceptionMatches(err)  PyErr_ExceptionMatches(err)
+#endif
+
+/* PyObjectGetAttrStrNoError.proto (used by GetBuiltinName) */
+static CYTHON_INLINE PyObject* __Pyx_PyObject_GetAttrStrNoError(PyObject* obj, PyObject* attr_name);
+
+/* GetBuiltinName.proto (used by GetModuleGlobalName) */
+static PyObject *__Pyx_GetBuiltinName(PyObject *name);
+
+/* PyDictVersioning.proto (used by GetModuleGlobalName) */
 #if CYTHON_USE_DICT_VERSIONS && CYTHON_USE_TYPE_SLOTS
 #define __PYX_DICT_VERSION_INIT  ((PY_UINT64_T) -1)
 #define __PYX_GET_DICT_VERSION(dict)  (((PyDictObject*)(dict))->ma_version_tag)
@@ -2261,6 +2287,27 @@ static CYTHON_INLINE int __Pyx_object_dict_version_matches(PyObject* obj, PY_UIN
 #define __PYX_GET_DICT_VERSION(dict)  (0)
 #define __PYX_UPDATE_DICT_CACHE(dict, value, cache_var, version_var)
 #define __PYX_PY_DICT_LOOKUP_IF_MODIFIED(VAR, DICT, LOOKUP)  (VAR) = (LOOKUP);
+#endif
+
+/* GetModuleGlobalName.proto */
+#if CYTHON_USE_DICT_VERSIONS
+#define __Pyx_GetModuleGlobalName(var, name)  do {\
+    static PY_UINT64_T __pyx_dict_version = 0;\
+    static PyObject *__pyx_dict_cached_value = NULL;\
+    (var) = (likely(__pyx_dict_version == __PYX_GET_DICT_VERSION(__pyx_mstate_global->__pyx_d))) ?\
+        (likely(__pyx_dict_cached_value) ? __Pyx_NewRef(__pyx_dict_cached_value) : __Pyx_GetBuiltinName(name)) :\
+        __Pyx__GetModuleGlobalName(name, &__pyx_dict_version, &__pyx_dict_cached_value);\
+} while(0)
+#define __Pyx_GetModuleGlobalNameUncached(var, name)  do {\
+    PY_UINT64_T __pyx_dict_version;\
+    PyObject *__pyx_dict_cached_value;\
+    (var) = __Pyx__GetModuleGlobalName(name, &__pyx_dict_version, &__pyx_dict_cached_value);\
+} while(0)
+static PyObject *__Pyx__GetModuleGlobalName(PyObject *name, PY_UINT64_T *dict_version, PyObject **dict_cached_value);
+#else
+#define __Pyx_GetModuleGlobalName(var, name)  (var) = __Pyx__GetModuleGlobalName(name)
+#define __Pyx_GetModuleGlobalNameUncached(var, name)  (var) = __Pyx__GetModuleGlobalName(name)
+static CYTHON_INLINE PyObject *__Pyx__GetModuleGlobalName(PyObject *name);
 #endif
 
 /* FormatTypeName.proto (used by RaiseErrorWithObjectType1) */
@@ -2304,55 +2351,8 @@ static CYTHON_INLINE Py_ssize_t __Pyx_mod_Py_ssize_t(Py_ssize_t, Py_ssize_t, int
 /* RejectKeywords.export */
 static void __Pyx_RejectKeywords(const char* function_name, PyObject *kwds);
 
-/* GivenExceptionMatches.proto (used by PyErrExceptionMatches) */
-#if CYTHON_COMPILING_IN_CPYTHON
-static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches(PyObject *err, PyObject *type);
-static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches2(PyObject *err, PyObject *type1, PyObject *type2);
-#else
-#define __Pyx_PyErr_GivenExceptionMatches(err, type) PyErr_GivenExceptionMatches(err, type)
-static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches2(PyObject *err, PyObject *type1, PyObject *type2) {
-    return PyErr_GivenExceptionMatches(err, type1) || PyErr_GivenExceptionMatches(err, type2);
-}
-#endif
-#define __Pyx_PyErr_ExceptionMatches2(err1, err2)  __Pyx_PyErr_GivenExceptionMatches2(__Pyx_PyErr_CurrentExceptionType(), err1, err2)
-
-/* PyErrExceptionMatches.proto (used by GetAttr3) */
-#if CYTHON_FAST_THREAD_STATE
-#define __Pyx_PyErr_ExceptionMatches(err) __Pyx_PyErr_ExceptionMatchesInState(__pyx_tstate, err)
-static CYTHON_INLINE int __Pyx_PyErr_ExceptionMatchesInState(PyThreadState* tstate, PyObject* err);
-#else
-#define __Pyx_PyErr_ExceptionMatches(err)  PyErr_ExceptionMatches(err)
-#endif
-
 /* GetAttr3.proto */
 static CYTHON_INLINE PyObject *__Pyx_GetAttr3(PyObject *, PyObject *, PyObject *);
-
-/* PyObjectGetAttrStrNoError.proto (used by GetBuiltinName) */
-static CYTHON_INLINE PyObject* __Pyx_PyObject_GetAttrStrNoError(PyObject* obj, PyObject* attr_name);
-
-/* GetBuiltinName.proto (used by GetModuleGlobalName) */
-static PyObject *__Pyx_GetBuiltinName(PyObject *name);
-
-/* GetModuleGlobalName.proto */
-#if CYTHON_USE_DICT_VERSIONS
-#define __Pyx_GetModuleGlobalName(var, name)  do {\
-    static PY_UINT64_T __pyx_dict_version = 0;\
-    static PyObject *__pyx_dict_cached_value = NULL;\
-    (var) = (likely(__pyx_dict_version == __PYX_GET_DICT_VERSION(__pyx_mstate_global->__pyx_d))) ?\
-        (likely(__pyx_dict_cached_value) ? __Pyx_NewRef(__pyx_dict_cached_value) : __Pyx_GetBuiltinName(name)) :\
-        __Pyx__GetModuleGlobalName(name, &__pyx_dict_version, &__pyx_dict_cached_value);\
-} while(0)
-#define __Pyx_GetModuleGlobalNameUncached(var, name)  do {\
-    PY_UINT64_T __pyx_dict_version;\
-    PyObject *__pyx_dict_cached_value;\
-    (var) = __Pyx__GetModuleGlobalName(name, &__pyx_dict_version, &__pyx_dict_cached_value);\
-} while(0)
-static PyObject *__Pyx__GetModuleGlobalName(PyObject *name, PY_UINT64_T *dict_version, PyObject **dict_cached_value);
-#else
-#define __Pyx_GetModuleGlobalName(var, name)  (var) = __Pyx__GetModuleGlobalName(name)
-#define __Pyx_GetModuleGlobalNameUncached(var, name)  (var) = __Pyx__GetModuleGlobalName(name)
-static CYTHON_INLINE PyObject *__Pyx__GetModuleGlobalName(PyObject *name);
-#endif
 
 /* RaiseErrorWithObjectTypes.proto (used by ExtTypeTest) */
 #define __Pyx_RaiseErrorWithObjectTypes1(exc_type, message, arg, obj1, obj2) __Pyx_RaiseErrorWithTypes1(exc_type, message, arg, Py_TYPE(obj1), Py_TYPE(obj2))
@@ -2478,14 +2478,11 @@ typedef int (*__Pyx_tpinitvectorcallfunc)(PyObject* o, PyObject *const *args, Py
 static int __Pyx_CallTpinitAsVectorcall(__Pyx_tpinitvectorcallfunc f, PyObject* o, PyObject *a, PyObject *k);
 #endif
 
-/* VoidPtrExport.proto */
-static int __Pyx_ExportVoidPtr(PyObject *api_dict, const char *name, void *p, const char *sig);
+/* FunctionExport.proto */
+static int __Pyx_ExportFunction(PyObject *api_dict, const char *name, void (*f)(void), const char *sig);
 
 /* GetApiDict.proto */
 static PyObject *__Pyx_ApiExport_GetApiDict(void);
-
-/* FunctionExport.proto */
-static int __Pyx_ExportFunction(PyObject *api_dict, const char *name, void (*f)(void), const char *sig);
 
 /* PyObjectCallMethod0.proto (used by PyType_Ready) */
 static CYTHON_INLINE PyObject* __Pyx_PyObject_CallMethod0(PyObject* obj, PyObject* method_name);
@@ -2944,7 +2941,6 @@ static int *__pyx_vp_5alagg_6engine_4link_SIZE = 0;
 /* Module declarations from "alagg.engine.scheduler.base" */
 
 /* Module declarations from "alagg.engine.scheduler.round_robin" */
-static long __pyx_v_5alagg_6engine_9scheduler_11round_robin_TURN;
 static PyObject *__pyx_f_5alagg_6engine_9scheduler_11round_robin__ready(PyObject *); /*proto*/
 static PyObject *__pyx_f_5alagg_6engine_9scheduler_11round_robin___pyx_unpickle_RoundRobin__set_state(struct __pyx_obj_5alagg_6engine_9scheduler_11round_robin_RoundRobin *, PyObject *); /*proto*/
 /* #### Code section: typeinfo ### */
@@ -3026,7 +3022,7 @@ namespace {
     __Pyx_CachedCFunction __pyx_umethod_PyDict_Type_values;
     PyObject *__pyx_codeobj_tab[4];
     PyObject *__pyx_string_tab[78];
-    PyObject *__pyx_number_tab[1];
+    PyObject *__pyx_number_tab[2];
 /* #### Code section: module_state_contents ### */
 /* PyFrozenDict.module_state_decls */
 #if CYTHON_COMPILING_IN_LIMITED_API
@@ -3095,65 +3091,66 @@ static __pyx_mstatetype * const __pyx_mstate_global = &__pyx_mstate_global_stati
 #define __pyx_n_u_RoundRobin_schedule __pyx_string_tab[17]
 #define __pyx_n_u_Run __pyx_string_tab[18]
 #define __pyx_n_u_Sequence __pyx_string_tab[19]
-#define __pyx_n_u_TYPE_CHECKING __pyx_string_tab[20]
-#define __pyx_n_u_Pyx_PyDict_NextRef __pyx_string_tab[21]
-#define __pyx_n_u_annotate __pyx_string_tab[22]
-#define __pyx_n_u_dict __pyx_string_tab[23]
-#define __pyx_n_u_func __pyx_string_tab[24]
-#define __pyx_n_u_getstate __pyx_string_tab[25]
-#define __pyx_n_u_main __pyx_string_tab[26]
-#define __pyx_n_u_module __pyx_string_tab[27]
-#define __pyx_n_u_name __pyx_string_tab[28]
-#define __pyx_n_u_new __pyx_string_tab[29]
-#define __pyx_n_u_pyx_capi __pyx_string_tab[30]
-#define __pyx_n_u_pyx_checksum __pyx_string_tab[31]
-#define __pyx_n_u_pyx_result __pyx_string_tab[32]
-#define __pyx_n_u_pyx_state __pyx_string_tab[33]
-#define __pyx_n_u_pyx_type __pyx_string_tab[34]
-#define __pyx_n_u_pyx_unpickle_RoundRobin __pyx_string_tab[35]
-#define __pyx_n_u_pyx_vtable __pyx_string_tab[36]
-#define __pyx_n_u_qualname __pyx_string_tab[37]
-#define __pyx_n_u_reduce __pyx_string_tab[38]
-#define __pyx_n_u_reduce_cython __pyx_string_tab[39]
-#define __pyx_n_u_reduce_ex __pyx_string_tab[40]
-#define __pyx_n_u_set_name __pyx_string_tab[41]
-#define __pyx_n_u_setstate __pyx_string_tab[42]
-#define __pyx_n_u_setstate_cython __pyx_string_tab[43]
-#define __pyx_n_u_test __pyx_string_tab[44]
-#define __pyx_n_u_dict_2 __pyx_string_tab[45]
-#define __pyx_n_u_is_coroutine __pyx_string_tab[46]
-#define __pyx_n_u_alagg_engine_link __pyx_string_tab[47]
-#define __pyx_n_u_alagg_engine_scheduler_base __pyx_string_tab[48]
-#define __pyx_n_u_alagg_engine_scheduler_round_rob __pyx_string_tab[49]
-#define __pyx_n_u_asyncio_coroutines __pyx_string_tab[50]
-#define __pyx_n_u_cline_in_traceback __pyx_string_tab[51]
-#define __pyx_n_u_collections_abc __pyx_string_tab[52]
-#define __pyx_n_u_copies __pyx_string_tab[53]
-#define __pyx_n_u_float __pyx_string_tab[54]
-#define __pyx_n_u_items __pyx_string_tab[55]
-#define __pyx_n_u_links __pyx_string_tab[56]
-#define __pyx_n_u_now __pyx_string_tab[57]
-#define __pyx_n_u_payloads __pyx_string_tab[58]
-#define __pyx_n_u_pop __pyx_string_tab[59]
-#define __pyx_n_u_schedule __pyx_string_tab[60]
-#define __pyx_n_u_self __pyx_string_tab[61]
-#define __pyx_n_u_setdefault __pyx_string_tab[62]
-#define __pyx_n_u_state __pyx_string_tab[63]
-#define __pyx_n_u_typing __pyx_string_tab[64]
-#define __pyx_n_u_update __pyx_string_tab[65]
-#define __pyx_n_u_use_setstate __pyx_string_tab[66]
-#define __pyx_n_u_values __pyx_string_tab[67]
-#define __pyx_kp_b_PyObject_PyObject__ready __pyx_string_tab[68]
-#define __pyx_kp_b_PyObject_PyObject_Py_ssize_t_lon __pyx_string_tab[69]
-#define __pyx_kp_b_int__FIRST_TYPE__LAST_TYPE__VERS __pyx_string_tab[70]
-#define __pyx_kp_b_int_SIZE __pyx_string_tab[71]
-#define __pyx_kp_b_long_TURN __pyx_string_tab[72]
+#define __pyx_n_u_TURN __pyx_string_tab[20]
+#define __pyx_n_u_TYPE_CHECKING __pyx_string_tab[21]
+#define __pyx_n_u_Pyx_PyDict_NextRef __pyx_string_tab[22]
+#define __pyx_n_u_annotate __pyx_string_tab[23]
+#define __pyx_n_u_dict __pyx_string_tab[24]
+#define __pyx_n_u_func __pyx_string_tab[25]
+#define __pyx_n_u_getstate __pyx_string_tab[26]
+#define __pyx_n_u_main __pyx_string_tab[27]
+#define __pyx_n_u_module __pyx_string_tab[28]
+#define __pyx_n_u_name __pyx_string_tab[29]
+#define __pyx_n_u_new __pyx_string_tab[30]
+#define __pyx_n_u_pyx_capi __pyx_string_tab[31]
+#define __pyx_n_u_pyx_checksum __pyx_string_tab[32]
+#define __pyx_n_u_pyx_result __pyx_string_tab[33]
+#define __pyx_n_u_pyx_state __pyx_string_tab[34]
+#define __pyx_n_u_pyx_type __pyx_string_tab[35]
+#define __pyx_n_u_pyx_unpickle_RoundRobin __pyx_string_tab[36]
+#define __pyx_n_u_pyx_vtable __pyx_string_tab[37]
+#define __pyx_n_u_qualname __pyx_string_tab[38]
+#define __pyx_n_u_reduce __pyx_string_tab[39]
+#define __pyx_n_u_reduce_cython __pyx_string_tab[40]
+#define __pyx_n_u_reduce_ex __pyx_string_tab[41]
+#define __pyx_n_u_set_name __pyx_string_tab[42]
+#define __pyx_n_u_setstate __pyx_string_tab[43]
+#define __pyx_n_u_setstate_cython __pyx_string_tab[44]
+#define __pyx_n_u_test __pyx_string_tab[45]
+#define __pyx_n_u_dict_2 __pyx_string_tab[46]
+#define __pyx_n_u_is_coroutine __pyx_string_tab[47]
+#define __pyx_n_u_alagg_engine_link __pyx_string_tab[48]
+#define __pyx_n_u_alagg_engine_scheduler_base __pyx_string_tab[49]
+#define __pyx_n_u_alagg_engine_scheduler_round_rob __pyx_string_tab[50]
+#define __pyx_n_u_asyncio_coroutines __pyx_string_tab[51]
+#define __pyx_n_u_cline_in_traceback __pyx_string_tab[52]
+#define __pyx_n_u_collections_abc __pyx_string_tab[53]
+#define __pyx_n_u_copies __pyx_string_tab[54]
+#define __pyx_n_u_float __pyx_string_tab[55]
+#define __pyx_n_u_items __pyx_string_tab[56]
+#define __pyx_n_u_links __pyx_string_tab[57]
+#define __pyx_n_u_now __pyx_string_tab[58]
+#define __pyx_n_u_payloads __pyx_string_tab[59]
+#define __pyx_n_u_pop __pyx_string_tab[60]
+#define __pyx_n_u_schedule __pyx_string_tab[61]
+#define __pyx_n_u_self __pyx_string_tab[62]
+#define __pyx_n_u_setdefault __pyx_string_tab[63]
+#define __pyx_n_u_state __pyx_string_tab[64]
+#define __pyx_n_u_typing __pyx_string_tab[65]
+#define __pyx_n_u_update __pyx_string_tab[66]
+#define __pyx_n_u_use_setstate __pyx_string_tab[67]
+#define __pyx_n_u_values __pyx_string_tab[68]
+#define __pyx_kp_b_PyObject_PyObject__ready __pyx_string_tab[69]
+#define __pyx_kp_b_PyObject_PyObject_Py_ssize_t_lon __pyx_string_tab[70]
+#define __pyx_kp_b_int__FIRST_TYPE__LAST_TYPE__VERS __pyx_string_tab[71]
+#define __pyx_kp_b_int_SIZE __pyx_string_tab[72]
 #define __pyx_kp_b_uint32_t_uint32_t_uint8_t_const __pyx_string_tab[73]
 #define __pyx_kp_b_iso88591_q __pyx_string_tab[74]
 #define __pyx_kp_b_iso88591_q_0_kQR_XQa_7_A_1 __pyx_string_tab[75]
 #define __pyx_kp_b_iso88591_XT_q_l_vWE_Q_q_q_q_4q_4q __pyx_string_tab[76]
 #define __pyx_kp_b_iso88591_99Na_aq_Cq_j_A_D_q_1IU_4wb_1A_t __pyx_string_tab[77]
-#define __pyx_int_155582611 __pyx_number_tab[0]
+#define __pyx_int_16 __pyx_number_tab[0]
+#define __pyx_int_155582611 __pyx_number_tab[1]
 /* #### Code section: module_state_clear ### */
 #if CYTHON_USE_MODULE_STATE
 static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
@@ -3178,7 +3175,7 @@ static CYTHON_SMALL_CODE int __pyx_m_clear(PyObject *m) {
   Py_CLEAR(clear_module_state->__pyx_umethod_PyDict_Type_values.method);
   for (int i=0; i<4; ++i) { Py_CLEAR(clear_module_state->__pyx_codeobj_tab[i]); }
   for (int i=0; i<78; ++i) { Py_CLEAR(clear_module_state->__pyx_string_tab[i]); }
-  for (int i=0; i<1; ++i) { Py_CLEAR(clear_module_state->__pyx_number_tab[i]); }
+  for (int i=0; i<2; ++i) { Py_CLEAR(clear_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_clear_contents ### */
 /* CommonTypesMetaclass.module_state_clear */
 Py_CLEAR(clear_module_state->__pyx_CommonTypesMetaclassType);
@@ -3211,7 +3208,7 @@ static CYTHON_SMALL_CODE int __pyx_m_traverse(PyObject *m, visitproc visit, void
   Py_VISIT(traverse_module_state->__pyx_umethod_PyDict_Type_values.method);
   for (int i=0; i<4; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_codeobj_tab[i]); }
   for (int i=0; i<78; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_string_tab[i]); }
-  for (int i=0; i<1; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_number_tab[i]); }
+  for (int i=0; i<2; ++i) { __Pyx_VISIT_CONST(traverse_module_state->__pyx_number_tab[i]); }
 /* #### Code section: module_state_traverse_contents ### */
 /* CommonTypesMetaclass.module_state_traverse */
 Py_VISIT(traverse_module_state->__pyx_CommonTypesMetaclassType);
@@ -3813,6 +3810,11 @@ PyObject *__pyx_args, PyObject *__pyx_kwds
 static int __pyx_pf_5alagg_6engine_9scheduler_11round_robin_10RoundRobin___init__(struct __pyx_obj_5alagg_6engine_9scheduler_11round_robin_RoundRobin *__pyx_v_self, PyObject *__pyx_v_copies) {
   int __pyx_r;
   __Pyx_RefNannyDeclarations
+  PyObject *__pyx_t_1 = NULL;
+  long __pyx_t_2;
+  int __pyx_lineno = 0;
+  const char *__pyx_filename = NULL;
+  int __pyx_clineno = 0;
   __Pyx_RefNannySetupContext("__init__", 0);
   __Pyx_INCREF(__pyx_v_copies);
 
@@ -3841,7 +3843,11 @@ static int __pyx_pf_5alagg_6engine_9scheduler_11round_robin_10RoundRobin___init_
  * 
  *     def schedule(self, payloads: Sequence[bytes], links: Sequence[Link], now: float) -> list[Run]:  # noqa: ARG002
 */
-  __pyx_v_self->_left = __pyx_v_5alagg_6engine_9scheduler_11round_robin_TURN;
+  __Pyx_GetModuleGlobalName(__pyx_t_1, __pyx_mstate_global->__pyx_n_u_TURN); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 25, __pyx_L1_error)
+  __Pyx_GOTREF(__pyx_t_1);
+  __pyx_t_2 = __Pyx_PyLong_As_long(__pyx_t_1); if (unlikely((__pyx_t_2 == (long)-1) && PyErr_Occurred())) __PYX_ERR(0, 25, __pyx_L1_error)
+  __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
+  __pyx_v_self->_left = __pyx_t_2;
 
   /* "alagg/engine/scheduler/round_robin.py":21
  *     """Gives the links their turns. A link that does not answer has none, one that was just full misses one."""
@@ -3853,6 +3859,12 @@ static int __pyx_pf_5alagg_6engine_9scheduler_11round_robin_10RoundRobin___init_
 
   /* function exit code */
   __pyx_r = 0;
+  goto __pyx_L0;
+  __pyx_L1_error:;
+  __Pyx_XDECREF(__pyx_t_1);
+  __Pyx_AddTraceback("alagg.engine.scheduler.round_robin.RoundRobin.__init__", __pyx_clineno, __pyx_lineno, __pyx_filename);
+  __pyx_r = -1;
+  __pyx_L0:;
   __Pyx_XDECREF(__pyx_v_copies);
 
   __Pyx_RefNannyFinishContext();
@@ -4166,7 +4178,11 @@ static PyObject *__pyx_f_5alagg_6engine_9scheduler_11round_robin_10RoundRobin_sc
  *         return runs or [Run(remaining, ())]
  * 
 */
-      __pyx_v_self->_left = __pyx_v_5alagg_6engine_9scheduler_11round_robin_TURN;
+      __Pyx_GetModuleGlobalName(__pyx_t_1, __pyx_mstate_global->__pyx_n_u_TURN); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 39, __pyx_L1_error)
+      __Pyx_GOTREF(__pyx_t_1);
+      __pyx_t_12 = __Pyx_PyLong_As_long(__pyx_t_1); if (unlikely((__pyx_t_12 == (long)-1) && PyErr_Occurred())) __PYX_ERR(0, 39, __pyx_L1_error)
+      __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
+      __pyx_v_self->_left = __pyx_t_12;
 
       /* "alagg/engine/scheduler/round_robin.py":37
  *             remaining -= length
@@ -5638,39 +5654,11 @@ static int __Pyx_modinit_Global_init_code(__pyx_mstatetype *__pyx_mstate) {
 
 static int __Pyx_modinit_Variable_export_code(__pyx_mstatetype *__pyx_mstate) {
   __Pyx_RefNannyDeclarations
-  PyObject *__pyx_t_1 = NULL;
-  int __pyx_lineno = 0;
-  const char *__pyx_filename = NULL;
-  int __pyx_clineno = 0;
   CYTHON_UNUSED_VAR(__pyx_mstate);
   __Pyx_RefNannySetupContext("__Pyx_modinit_Variable_export_code", 0);
   /*--- Variable export code ---*/
-  {
-    __pyx_t_1 = __Pyx_ApiExport_GetApiDict(); if (unlikely(!__pyx_t_1)) __PYX_ERR(0, 1, __pyx_L1_error)
-    __Pyx_GOTREF(__pyx_t_1);
-    const char * __pyx_export_signature = __Pyx_PyBytes_AsString(__pyx_mstate_global->__pyx_kp_b_long_TURN);
-    #if !CYTHON_ASSUME_SAFE_MACROS
-    if (unlikely(!__pyx_export_signature)) __PYX_ERR(0, 1, __pyx_L1_error)
-    #endif
-    const char * __pyx_export_name = __pyx_export_signature + 5;
-    void *const __pyx_export_pointers[] = {(void *)&__pyx_v_5alagg_6engine_9scheduler_11round_robin_TURN, (void *) NULL};
-    void *const *__pyx_export_pointer = __pyx_export_pointers;
-    const char *__pyx_export_current_signature = __pyx_export_signature;
-    while (*__pyx_export_pointer) {
-      if (__Pyx_ExportVoidPtr(__pyx_t_1, __pyx_export_name, *__pyx_export_pointer, __pyx_export_current_signature) < (0)) __PYX_ERR(0, 1, __pyx_L1_error)
-      ++__pyx_export_pointer;
-      __pyx_export_name = strchr(__pyx_export_name, '\0') + 1;
-      __pyx_export_signature = strchr(__pyx_export_signature, '\0') + 1;
-      if (*__pyx_export_signature != '\0') __pyx_export_current_signature = __pyx_export_signature;
-    }
-    __Pyx_DECREF(__pyx_t_1); __pyx_t_1 = 0;
-  }
   __Pyx_RefNannyFinishContext();
   return 0;
-  __pyx_L1_error:;
-  __Pyx_XDECREF(__pyx_t_1);
-  __Pyx_RefNannyFinishContext();
-  return -1;
 }
 
 static int __Pyx_modinit_Function_export_code(__pyx_mstatetype *__pyx_mstate) {
@@ -6200,7 +6188,7 @@ __Pyx_RefNannySetupContext("PyInit_round_robin", 0);
   if (__Pyx_CreateCodeObjects(__pyx_mstate) < (0)) __PYX_ERR(0, 1, __pyx_L1_error)
   /*--- Global type/function init code ---*/
   (void)__Pyx_modinit_Global_init_code(__pyx_mstate);
-  if (unlikely((__Pyx_modinit_Variable_export_code(__pyx_mstate) < 0))) __PYX_ERR(0, 1, __pyx_L1_error)
+  (void)__Pyx_modinit_Variable_export_code(__pyx_mstate);
   if (unlikely((__Pyx_modinit_Function_export_code(__pyx_mstate) < 0))) __PYX_ERR(0, 1, __pyx_L1_error)
   /*--- Type init code ---*/
   if (unlikely((__Pyx_modinit_Exttype___pyx_obj_5alagg_6engine_9scheduler_11round_robin_RoundRobin(__pyx_mstate) < 0))) __PYX_ERR(0, 1, __pyx_L1_error)
@@ -6318,7 +6306,7 @@ __Pyx_RefNannySetupContext("PyInit_round_robin", 0);
  * """Packets that a link takes in its turn: short beside the queues on the way, long enough to be merged again."""
  * 
 */
-  __pyx_v_5alagg_6engine_9scheduler_11round_robin_TURN = 16;
+  if (PyDict_SetItem(__pyx_mstate_global->__pyx_d, __pyx_mstate_global->__pyx_n_u_TURN, __pyx_mstate_global->__pyx_int_16) < (0)) __PYX_ERR(0, 14, __pyx_L1_error)
 
   /* "alagg/engine/scheduler/round_robin.py":27
  *         self._left = TURN
@@ -6458,38 +6446,38 @@ static int __Pyx_InitConstants(__pyx_mstatetype *__pyx_mstate) {
   int __pyx_clineno = 0;
   CYTHON_UNUSED_VAR(__pyx_mstate);
   {
-    const struct { const unsigned int length: 8; } str_length_index[] = {{15},{1},{1},{179},{14},{15},{8},{37},{7},{6},{2},{9},{5},{4},{10},{28},{30},{19},{3},{8},{13},{20},{12},{8},{8},{12},{8},{10},{8},{7},{12},{14},{12},{11},{10},{25},{14},{12},{10},{17},{13},{12},{12},{19},{8},{5},{13},{17},{27},{34},{18},{18},{15},{6},{5},{5},{5},{3},{8},{3},{8},{4},{10},{5},{6},{6},{12},{6}};
-    const struct { const unsigned int length: 8; } bytes_length_index[] = {{29},{125},{37},{8},{9},{63},{11},{55},{100},{149}};
+    const struct { const unsigned int length: 8; } str_length_index[] = {{15},{1},{1},{179},{14},{15},{8},{37},{7},{6},{2},{9},{5},{4},{10},{28},{30},{19},{3},{8},{4},{13},{20},{12},{8},{8},{12},{8},{10},{8},{7},{12},{14},{12},{11},{10},{25},{14},{12},{10},{17},{13},{12},{12},{19},{8},{5},{13},{17},{27},{34},{18},{18},{15},{6},{5},{5},{5},{3},{8},{3},{8},{4},{10},{5},{6},{6},{12},{6}};
+    const struct { const unsigned int length: 8; } bytes_length_index[] = {{29},{125},{37},{8},{63},{11},{55},{100},{149}};
     #ifndef CYTHON_COMPRESS_STRINGS
       #define CYTHON_COMPRESS_STRINGS 90
     #endif
-    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (925 bytes) */
-static const char cstring[] = "x\332\235T=o\033G\020%!\302\"l!\262\034!_.\262\254$9\312)\212\005\304N\212@\220\251\204\261AS\224\2348\t\204\305\336\336\220\\\363\270w\274\335\223tI\n\225,\257\274\222\345\225,Y\272T\311\362J\375\204\374\204\314\362DJ\202\355&\013pwvf\366\315\314\2339\256\353\000\200\264\002\326\356\201\324\033\326\217uO\003\321\035\246\311^\244;\236$B\021\007\\aC\3004\270\021Q:\020\\C`\234$iT\033_\357<\331!L:$\2007\300\265\"*\264\271\313\224\002E\274\026\261C\341j!\211\216|P\026\251\265H\344\205D\0028D{\304G\277\233\017t\007$Q\240\215@\326\230\224\236fZx\222\342s!\333k\304\021\001\006\021\047`^\3573W\201u\010\375\020$\207?_\010\331=\236\337\354H\203:f\216C\021\004\230\313\332\355-\220m!aK\361\0168\241\013\301V\340\205\322\241\201g\013i\371\221#\024\263]\000i\3666\027*\227\234}!\231k\320\233\306\275i\274\257%\213\322\000\3218P>e\214\322[6,Fa\r\357\265\316\362h\206r\226\366\321\357\215*\335\373\271\272\367\274V\377\211\322Ft\206\277g\3108\255\303\231nB\213\322+V\200\342r\214\005W+\224\334\234\355Y4\\=&\344\364\364L\014#I\326\313O85\207\217\340\234\371b.w\200wU\330\313o\001\250\320\325\271|\205iD\323\307\\\n\245/x\027\221\257+\312\r\047\332\260fP\373!sgA\257H\242\357\3205W\300\231\271 a\363D\325\215r\336!\222Rl\260\236\221 \024\345\036\266\023g-o\266\2257\333r\261o\267\024\363\356[6S\360\001\323\215\301`*\222\\x\326\034^q\304\004\212\345\352\200q\260\031\357r\317u\315\\zRY\314\346\334\363\005\250\226\353\341\360j\350)\223\203\222\336\251\317\"\3249\312\367\374Y(\005n\013Ks\240\305\220\356i\205\371\254\207\276\203r\250`^\371\tsCP\215\350\245m>4\362h\375Z\334( \211\314\211\336k\334$\215\210*%\376\002\2527\211\353\311\366\377\335\205\324\344j\"\272\302G\342\225\3174\357l\024N\003\254\023\255\205B\201\356\327\232\207G\324\014r\201\276\330\235\213\277V\233\207\265\227u\343tX\373\243j\000\013G\257\232\365\0205\217\277\245\232\254?\332X\237]6\211\221\236\240\226#\245\323\032\362\374\261P\3743\nX\020\341\270h\220\316y1+\255\247\305\364\223\264\177^\274,}\231\364\047\344\233\321\275\361\017o""\273\223\203fV\3728\376>y=<\030\262\254\264x\376O\374]R\311\312\233\351nz<\266.\360\351\275\301\366y\361\337r\341\356CcX\211W\343\327\311\321p%+\337\217\027\343~r\047q\323\212yy2\370-\256&\253\311AV~\020\243\347\247q\377\322l\306\326\317\312\313\223\345\257\322\235\264?Z\034\375\375v\355b\345\362\266\2462)U&\225\247\223\247\365\013v\211\320wb\206O\313_\230\230\253\361\036\006*f\345\217\006o\222R\262\233-}\226\024\223\207\303gi1[\312\263XH\266\223\332\360UZA\300\323\221=^\030o\217\321\357\363d\305x\334E\224\245\345\201\216w\020\363\376j\374K\342\014\327\322\007\351\343\324\036-\214\266G\273FY3\231/\017\302i0\203\367|\330\377\017\034=Jn";
-    PyObject *data = __Pyx_DecompressString(cstring, 925, 1);
+    #if (CYTHON_COMPRESS_STRINGS) == 1 /* compression: zlib (922 bytes) */
+static const char cstring[] = "x\332\235T\277o\0337\024\226`!\026\022\243\216S\243\2772\224\232l\247\356\271n\0144i\207\302p\344VM\240\310\262\323\246-\014\202\307{\222\030\235x\247#\317\366\265\035<j\274\361F\2157j\324\230\321\243\306\033\375\047\364O\350\243\316\222m$YJ@\344G\276\307\357\275\367\361\235\326u\000@Z\001k\367@\352\r\353\307\272\247\201\350\016\323d/\322\035O\022\241\210\003\256\260!`\032\334\210(\035\010\256!0N\2224\252\215\257w\236\354\020&\035\022\300\033\340Z\021\025\332\334eJ\201\"^\213\330\241p\265\220DG>(\213\324Z$\362B\"\001\034\242=\342\243\337\315\013\272\003\222(\320\006\2205&\245\247\231\026\236\244x]\310\366\032qD\200A\304\t\230\333\373\314U`\035B?\004\311\341\317\027Bv\217\347;;\322\240\216\231\343P$\001\346\262v{\013d[H\330R\274\003N\350B\260\025x\241th\340\331BZ~\344\010\305l\027@\232\271\315\205\312\221\263/$s\r{\323\2707\215\3675\262(\r\220\215\003\345S\305(\275e\303b\024\326\360^\353,\217f(gi\037\275j\326\217~oT\351\336\317\325\275\347\265\372O\2246\2423\374=C\325i\035\316t\023Z\224^)\003\024\207c,8Z\241\344fm\317\"\342\3501!\247\253g\342\030$Y/_\341\324,>\222s\346\2139\356\000\357\252\260\227\357\002P\241\253s|\305i\240y\313\034\205\322\027\274\213\314\327U\345\206\023m\2243\254\375\220\271\263\240WB\321w$\233\037\300\231\331\240h\363D\325\215r\336\021\223R|d=\023A(\312=|R\354\267\374\301\255\374\301-\027\337\356\326\301\274\003,\233)\370\200\351Fs0\025I.<kN\2578r\002\305ru\3008\330\214w\271\347\272\2467=\251,fs\356\371\002T\313\365\260\2015\364\224\311AI\357\324g\021\2369\312\367\374Y(\005n\013Ks\240\305P\356i\205y\277\207\276\2038T0\257\374\204\271!\250F\364\3226\037\033y\264~\r7\n(\"s\242\367\0327I#\242J\211\277\200\352M\342z\262\375\177g!5\271\352\210\256\360Qx\3453\315;\033\205\323\000\353Dk\241P\240\373\265\346\341\0215\215\\\240/v\347\360\327j\363\260\366\262n\234\016k\177TC\004\217\277\245\232\254?\332X\237m6\211AO\360\224\243\222\323\324\363\264\261>\374\037\nX\020a\227h\220\316y1+\255\247\305\364\223\264\177^\274,}\231\364\047\344\233\321\275\361\017o""\273\223\203fV\3728\376>y=<\030\262\254\264x\376O\374]R\311\312\233\351nz<\266.\360\352\275\301\366y\361\337r\341\356CcX\211W\343\327\311\321p%+\337\217\027\343~r\047q\323\212\271y2\370-\256&\253\311AV~\020\243\347\247q\377\322L\306\326\317\312\313\223\345\257\322\235\264?Z\034\375\375v\355b\345\362\366IeR\252L*O\047O\353\027\354\022\251\357\304\014\257\226\27701W\343=\014T\314\312\037\r\336$\245d7[\372,)&\017\207\317\322b\266\224g\261\220l\047\265\341\253\264\202\204\247#{\2740\336\036\243\337\347\311\212\361\270\213,K\313\003\035\357 \347\375\325\370\227\304\031\256\245\017\322\307\251=Z\030m\217v\315a\315d\276<\010\247\301\014\337\363a\377?FAH\276";
+    PyObject *data = __Pyx_DecompressString(cstring, 922, 1);
     #define __Pyx_DecompressString_LZSS_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (1166 bytes) */
-static const char cstring[] = "\377(tree fr\377agment).\377?Note th\377at Cytho\377n is del\377iberatel\377y strict\373er!\001n PEP\377-484 and\377 rejects\377 subclas\377ses of b\377uiltin t\377ypes. If\377 you nee?d to p%\000%\t\377then set\376\200\000e \047anno\177tation_<\000\377ing\047 dir\366b\000iv\242\000o Fa\377lse.Sequ\377ence[Lin\373k]\005\006bytes\337]add_B\000ea\377lagg/eng\377ine/sche\377duler/ro\377und_robi\377n.pydisa\337bleen\002\001gc\373is\004\003dFina\225lZ\001R+\001R*\001\000\007.\367__rK\000ce_c&\255\"__\017\n\312\000s\301\000\t\022\356\200\005Run\275\005TYP\377E_CHECKI\177NG__Pyx\001\000\375D\357 _NextR\357ef__\217$e__\347__d\026\001\006\000fun\235c\014\001geth\003\032\000m7ain \001mo\350\001*\001wnam1\002new9\001\275pZ\000capi\003\006h\377ecksum__~\026\001result\006\003\360M\004-\001\304A\033\003unpi\317ckle\345\0104\003vt<\302!\233\001qualm\005\236$\231_\236.\267&ex\317\001\373@_\262\241\005s\304\010\270.__\336@t>\375\005is_co\314@\351`\032\347C.\347C.l\223`\371B\t\005>\365F.base\004\024\216h\377asyncio.\266V\006scQ\000e_\333 t\377raceback\357coll\224\204\001ons\377.abccopi\377esfloati\357tems\200\001sno\357wpay\021\000dsp\373op\374eselfs?etdefa\354 \246b\376\346\204\003updateu\367se_\273evalu\277esPyOb\345\205\001 \373*(\001\007)\000_re\367ady\010\022, Py\377_ssize_t?, long\000\003\000\t\274\000\025\"\013int \213dk\373ip\373`spatc\237h)\000wr\345\000\033\000\000\377\000\000_FIRST\275_\305\204\001\000_LA\002\006V\277ERSION!\001S\367IZE\203\001\000TUR\373NuR\00032_t o(*)(\005\005, \023\001\3658\023\000c\320 t *,\371 \272\003\346\000libra\377ry_exten\377d\200\001\330\004(\250\001\377\250\026\250q\200\001\340\004\377\037\230q\320 0\260\013\377\270;\300k\320QR\330\377\004\023\220:\230X\240Q\377\240a\330\004\007\200|\220\3777\230!\330\010,\250A\337\250]\270.\3108\000\013\210\3771\200\001\360\010\000\n\033\376\025\001\021\220\024\220X\230T\377\240\021\330\010\020\220\007\220\177q\230\006\230l\250!6\001\377v\210W\220E\230\024\230\337Q\330\010\022\220@\000\027\220\347q\340\010""\002\000R\001q\330\010\377\017\320\017+\2504\250q\377\260\007\260{\300\047\310\021\375\340\004\013!\320\004!\320!\1779\3209N\310a\340X\000\257\006\220a\2203\000\032\211\001\024\373\220Cf\000\001\330\010\016\210\377j\230\004\230A\330\014\030\377\230\001\230\033\240D\250\001\373\330\014\200\003\003\2301\230I\357\240U\250!`\000w\260b\337\270\003\2701\270%\000\031\230\365\021\036\001\n\320\000\014\017\210t\373\2204Q\000\020\024\220J\230\377d\240\047\250\022\2503\250\377b\260\003\2601\260A\330:\022\000I\266\001\017\210uh\002L\001\007K\240q";
-    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 1166, 1533);
+    #elif (CYTHON_COMPRESS_STRINGS) > 0 && (CYTHON_COMPRESS_STRINGS) <= 90 /* compression: lzss (1164 bytes) */
+static const char cstring[] = "\377(tree fr\377agment).\377?Note th\377at Cytho\377n is del\377iberatel\377y strict\373er!\001n PEP\377-484 and\377 rejects\377 subclas\377ses of b\377uiltin t\377ypes. If\377 you nee?d to p%\000%\t\377then set\376\200\000e \047anno\177tation_<\000\377ing\047 dir\366b\000iv\242\000o Fa\377lse.Sequ\377ence[Lin\373k]\005\006bytes\337]add_B\000ea\377lagg/eng\377ine/sche\377duler/ro\377und_robi\377n.pydisa\337bleen\002\001gc\373is\004\003dFina\225lZ\001R+\001R*\001\000\007.\367__rK\000ce_c&\255\"__\017\n\312\000s\301\000\t\022\356\200\005Run\275\005TUR\377NTYPE_CH\377ECKING__\327Pyx\001\000D\363 _N\377extRef__~\223$e____d\026\001\336\006\000func\014\001geytl\003\032\000main \001smo\354\001*\001nam1\002\327new9\001pZ\000ca\373pi\003\006hecks\357um__\026\001res\007ult\006\003M\004-\001\310A\033\003\377unpickle\314\351\0104\003vt\306!\233\001qu\223alm\005\242$_\242.\273&e)x\317\001\377@_\241\005s\304\010\274.\353__\342@t\375\005is_\243co\320@\355`\353C.\353C.\341l\227`\375B\t\005\371F.ba\363se\004\024\222hasynocio.V\006scQ\000\373e_\333 trace\377backcoll\376\230\204\001ons.abc\377copiesfl\377oatitems\376\200\001snowpay\276\021\000dspop\200\204\005s\377elfsetde\343fa\354 \252b\352\204\003upd\177ateuse_\277e\377valuesPy\273Ob\351\205\001 *(\001\007)\177\000_ready\010\022\377, Py_ssi\377ze_t, lo\303ng\000\003\000\t\000\025\"\013in\273t \213dkip\373`s\377patch)\000w\371r\345\000\033\000\000\000\000_F\337IRST_\305\204\001\000_\373LA\002\006VERSI\373ON!\001SIZEu\376I\00032_t (*[)(\005\005, \023\0018\023\000}c\307 t *, \261\003\376\335\000library\377_extend\200\377\001\330\004(\250\001\250\026\377\250q\200\001\340\004\037\230\377q\320 0\260\013\270;\377\300k\320QR\330\004\023\377\220:\230X\240Q\240a\377\330\004\007\200|\2207\230\377!\330\010,\250A\250]\367\270.\3108\000\013\2101\200\277\001\360\010\000\n\033\025\001\021\377\220\024\220X\230T\240\021\377\330\010\020\220\007\220q\230\337\006\230l\250!6\001v\210\377W\220E\230\024\230Q\330\367\010\022\220@\000\027\220q\340\371\010""\002\000R\001q\330\010\017\320\377\017+\2504\250q\260\007\177\260{\300\047\310\021\340\004\013\377!\320\004!\320!9\320\3379N\310a\340X\000\006\220\353a\2203\000\032\211\001\024\220C\376f\000\001\330\010\016\210j\230\377\004\230A\330\014\030\230\001\377\230\033\240D\250\001\330\014\376\200\003\003\2301\230I\240U\373\250!`\000w\260b\270\003w\2701\270%\000\031\230\021\036\001\375\n\320\000\014\017\210t\2204\376Q\000\020\024\220J\230d\240\377\047\250\022\2503\250b\260\277\003\2601\260A\330\022\000I\316\266\001\017\210uh\002L\001K\240\001q";
+    PyObject *data = __Pyx_DecompressString_LZSS(cstring, 1164, 1528);
     #define __Pyx_DecompressString_UNUSED
     if (unlikely(!data)) __PYX_ERR(0, 1, __pyx_L1_error)
     const char* const bytes = __Pyx_PyBytes_AsString(data);
     #if !CYTHON_ASSUME_SAFE_MACROS
     if (likely(bytes)); else { Py_DECREF(data); __PYX_ERR(0, 1, __pyx_L1_error) }
     #endif
-    #else /* compression: none (1533 bytes) */
-static const char bytes[] = "(tree fragment).?Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.Sequence[Link]Sequence[bytes]add_notealagg/engine/scheduler/round_robin.pydisableenablegcisenabledFinalLinkRoundRobinRoundRobin.__reduce_cython__RoundRobin.__setstate_cython__RoundRobin.scheduleRunSequenceTYPE_CHECKING__Pyx_PyDict_NextRef__annotate____dict____func____getstate____main____module____name____new____pyx_capi____pyx_checksum__pyx_result__pyx_state__pyx_type__pyx_unpickle_RoundRobin__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____set_name____setstate____setstate_cython____test___dict_is_coroutinealagg.engine.linkalagg.engine.scheduler.basealagg.engine.scheduler.round_robinasyncio.coroutinescline_in_tracebackcollections.abccopiesfloatitemslinksnowpayloadspopscheduleselfsetdefaultstatetypingupdateuse_setstatevaluesPyObject *(PyObject *)\000_readyPyObject *(PyObject *, Py_ssize_t, long, long, long, long, long, long, long, long, long, long, int __pyx_skip_dispatch)\000writeint\000\000\000_FIRST_TYPE\000_LAST_TYPE\000_VERSIONint\000SIZElong\000TURNuint32_t (*)(uint32_t, uint8_t const *, size_t)\000_library_extend\200\001\330\004(\250\001\250\026\250q\200\001\340\004\037\230q\320 0\260\013\270;\300k\320QR\330\004\023\220:\230X\240Q\240a\330\004\007\200|\2207\230!\330\010,\250A\250]\270.\310\001\330\004\013\2101\200\001\360\010\000\n\033\230!\330\010\021\220\024\220X\230T\240\021\330\010\020\220\007\220q\230\006\230l\250!\330\004\007\200v\210W\220E\230\024\230Q\330\010\022\220!\330\010\027\220q\340\010\027\220q\330\004\007\200q\330\010\017\320\017+\2504\250q\260\007\260{\300\047\310\021\340\010\017\320\017+\2504\250q\260\007\260{\300!\320\004!\320!9\3209N\310a\340\010\020\220\006\220a\220q\330\010\032\230!\330\010\024\220C\220q\230\001\330\010\016\210j\230\004\230A\330\014\030\230\001\230\033\240D\250\001\330\014\020\220\007\220q\230\003\2301""\230I\240U\250!\2504\250w\260b\270\003\2701\270A\330\014\031\230\021\330\014\020\220\n\230!\330\014\017\210t\2204\220q\330\020\024\220J\230d\240\047\250\022\2503\250b\260\003\2601\260A\330\020\024\220I\230Q\330\010\017\210u\220C\220q\230\003\2301\230K\240q";
+    #else /* compression: none (1528 bytes) */
+static const char bytes[] = "(tree fragment).?Note that Cython is deliberately stricter than PEP-484 and rejects subclasses of builtin types. If you need to pass subclasses then set the \047annotation_typing\047 directive to False.Sequence[Link]Sequence[bytes]add_notealagg/engine/scheduler/round_robin.pydisableenablegcisenabledFinalLinkRoundRobinRoundRobin.__reduce_cython__RoundRobin.__setstate_cython__RoundRobin.scheduleRunSequenceTURNTYPE_CHECKING__Pyx_PyDict_NextRef__annotate____dict____func____getstate____main____module____name____new____pyx_capi____pyx_checksum__pyx_result__pyx_state__pyx_type__pyx_unpickle_RoundRobin__pyx_vtable____qualname____reduce____reduce_cython____reduce_ex____set_name____setstate____setstate_cython____test___dict_is_coroutinealagg.engine.linkalagg.engine.scheduler.basealagg.engine.scheduler.round_robinasyncio.coroutinescline_in_tracebackcollections.abccopiesfloatitemslinksnowpayloadspopscheduleselfsetdefaultstatetypingupdateuse_setstatevaluesPyObject *(PyObject *)\000_readyPyObject *(PyObject *, Py_ssize_t, long, long, long, long, long, long, long, long, long, long, int __pyx_skip_dispatch)\000writeint\000\000\000_FIRST_TYPE\000_LAST_TYPE\000_VERSIONint\000SIZEuint32_t (*)(uint32_t, uint8_t const *, size_t)\000_library_extend\200\001\330\004(\250\001\250\026\250q\200\001\340\004\037\230q\320 0\260\013\270;\300k\320QR\330\004\023\220:\230X\240Q\240a\330\004\007\200|\2207\230!\330\010,\250A\250]\270.\310\001\330\004\013\2101\200\001\360\010\000\n\033\230!\330\010\021\220\024\220X\230T\240\021\330\010\020\220\007\220q\230\006\230l\250!\330\004\007\200v\210W\220E\230\024\230Q\330\010\022\220!\330\010\027\220q\340\010\027\220q\330\004\007\200q\330\010\017\320\017+\2504\250q\260\007\260{\300\047\310\021\340\010\017\320\017+\2504\250q\260\007\260{\300!\320\004!\320!9\3209N\310a\340\010\020\220\006\220a\220q\330\010\032\230!\330\010\024\220C\220q\230\001\330\010\016\210j\230\004\230A\330\014\030\230\001\230\033\240D\250\001\330\014\020\220\007\220q\230\003\2301\230I\240U""\250!\2504\250w\260b\270\003\2701\270A\330\014\031\230\021\330\014\020\220\n\230!\330\014\017\210t\2204\220q\330\020\024\220J\230d\240\047\250\022\2503\250b\260\003\2601\260A\330\020\024\220I\230Q\330\010\017\210u\220C\220q\230\003\2301\230K\240q";
     PyObject *data = NULL;
     #define __Pyx_DecompressString_UNUSED
     #define __Pyx_DecompressString_LZSS_UNUSED
     #endif
     PyObject **stringtab = __pyx_mstate->__pyx_string_tab;
     Py_ssize_t pos = 0;
-    for (int i = 0; i < 68; i++) {
+    for (int i = 0; i < 69; i++) {
       Py_ssize_t bytes_length = str_length_index[i].length;
       PyObject *string = PyUnicode_DecodeUTF8(bytes + pos, bytes_length, NULL);
       if (likely(string) && i >= 12) PyUnicode_InternInPlace(&string);
@@ -6500,8 +6488,8 @@ static const char bytes[] = "(tree fragment).?Note that Cython is deliberately s
       stringtab[i] = string;
       pos += bytes_length;
     }
-    for (int i = 68; i < 78; i++) {
-      Py_ssize_t bytes_length = bytes_length_index[i-68].length;
+    for (int i = 69; i < 78; i++) {
+      Py_ssize_t bytes_length = bytes_length_index[i-69].length;
       PyObject *string = PyBytes_FromStringAndSize(bytes + pos, bytes_length);
       stringtab[i] = string;
       pos += bytes_length;
@@ -6518,8 +6506,8 @@ static const char bytes[] = "(tree fragment).?Note that Cython is deliberately s
     }
     #if CYTHON_IMMORTAL_CONSTANTS
     {
-      PyObject **table = stringtab + 68;
-      for (Py_ssize_t i=0; i<10; ++i) {
+      PyObject **table = stringtab + 69;
+      for (Py_ssize_t i=0; i<9; ++i) {
         #if PY_VERSION_HEX >= 0x030F0000
         PyUnstable_SetImmortal(table[i]);
         #elif CYTHON_COMPILING_IN_CPYTHON_FREETHREADING
@@ -6542,16 +6530,17 @@ static const char bytes[] = "(tree fragment).?Note that Cython is deliberately s
   }
   {
     PyObject **numbertab = __pyx_mstate->__pyx_number_tab + 0;
+    int8_t const cint_constants_1[] = {16};
     int32_t const cint_constants_4[] = {155582611L};
-    for (int i = 0; i < 1; i++) {
-      numbertab[i] = PyLong_FromLong(cint_constants_4[i - 0]);
+    for (int i = 0; i < 2; i++) {
+      numbertab[i] = PyLong_FromLong((i < 1 ? cint_constants_1[i - 0] : cint_constants_4[i - 1]));
       if (unlikely(!numbertab[i])) __PYX_ERR(0, 1, __pyx_L1_error)
     }
   }
   #if CYTHON_IMMORTAL_CONSTANTS
   {
     PyObject **table = __pyx_mstate->__pyx_number_tab;
-    for (Py_ssize_t i=0; i<1; ++i) {
+    for (Py_ssize_t i=0; i<2; ++i) {
       #if PY_VERSION_HEX >= 0x030F0000
       PyUnstable_SetImmortal(table[i]);
       #elif CYTHON_COMPILING_IN_CPYTHON_FREETHREADING
@@ -7819,7 +7808,135 @@ static void __Pyx_RaiseArgtupleInvalid(
                  (num_expected == 1) ? "" : "s", num_found);
 }
 
-/* PyDictVersioning */
+/* GivenExceptionMatches (used by PyErrExceptionMatches) */
+#if CYTHON_COMPILING_IN_CPYTHON
+static CYTHON_INLINE int __Pyx_inner_PyErr_GivenExceptionMatches2(PyObject *err, PyObject* exc_type1, PyObject *exc_type2) {
+    if (exc_type1) {
+        return __Pyx_IsAnySubtype2((PyTypeObject*)err, (PyTypeObject*)exc_type1, (PyTypeObject*)exc_type2);
+    } else {
+        return __Pyx_IsSubtype((PyTypeObject*)err, (PyTypeObject*)exc_type2);
+    }
+}
+static int __Pyx_PyErr_GivenExceptionMatchesTuple(PyObject *exc_type, PyObject *tuple) {
+    Py_ssize_t i, n;
+    assert(PyExceptionClass_Check(exc_type));
+    n = PyTuple_GET_SIZE(tuple);
+    for (i=0; i<n; i++) {
+        if (exc_type == PyTuple_GET_ITEM(tuple, i)) return 1;
+    }
+    for (i=0; i<n; i++) {
+        PyObject *t = PyTuple_GET_ITEM(tuple, i);
+        if (likely(PyExceptionClass_Check(t))) {
+            if (__Pyx_inner_PyErr_GivenExceptionMatches2(exc_type, NULL, t)) return 1;
+        } else {
+        }
+    }
+    return 0;
+}
+static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches(PyObject *err, PyObject* exc_type) {
+    if (likely(err == exc_type)) return 1;
+    if (likely(PyExceptionClass_Check(err))) {
+        if (likely(PyExceptionClass_Check(exc_type))) {
+            return __Pyx_inner_PyErr_GivenExceptionMatches2(err, NULL, exc_type);
+        } else if (likely(PyTuple_Check(exc_type))) {
+            return __Pyx_PyErr_GivenExceptionMatchesTuple(err, exc_type);
+        } else {
+        }
+    }
+    return PyErr_GivenExceptionMatches(err, exc_type);
+}
+static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches2(PyObject *err, PyObject *exc_type1, PyObject *exc_type2) {
+    assert(PyExceptionClass_Check(exc_type1));
+    assert(PyExceptionClass_Check(exc_type2));
+    if (likely(err == exc_type1 || err == exc_type2)) return 1;
+    if (likely(PyExceptionClass_Check(err))) {
+        return __Pyx_inner_PyErr_GivenExceptionMatches2(err, exc_type1, exc_type2);
+    }
+    return (PyErr_GivenExceptionMatches(err, exc_type1) || PyErr_GivenExceptionMatches(err, exc_type2));
+}
+#endif
+
+/* PyErrExceptionMatches (used by PyObjectGetAttrStrNoError) */
+#if CYTHON_FAST_THREAD_STATE
+static int __Pyx_PyErr_ExceptionMatchesTuple(PyObject *exc_type, PyObject *tuple) {
+    Py_ssize_t i, n;
+    n = PyTuple_GET_SIZE(tuple);
+    for (i=0; i<n; i++) {
+        if (exc_type == PyTuple_GET_ITEM(tuple, i)) return 1;
+    }
+    for (i=0; i<n; i++) {
+        if (__Pyx_PyErr_GivenExceptionMatches(exc_type, PyTuple_GET_ITEM(tuple, i))) return 1;
+    }
+    return 0;
+}
+static CYTHON_INLINE int __Pyx_PyErr_ExceptionMatchesInState(PyThreadState* tstate, PyObject* err) {
+    int result;
+    PyObject *exc_type;
+#if PY_VERSION_HEX >= 0x030C00A6
+    PyObject *current_exception = tstate->current_exception;
+    if (unlikely(!current_exception)) return 0;
+    exc_type = (PyObject*) Py_TYPE(current_exception);
+    if (exc_type == err) return 1;
+#else
+    exc_type = tstate->curexc_type;
+    if (exc_type == err) return 1;
+    if (unlikely(!exc_type)) return 0;
+#endif
+    #if CYTHON_AVOID_BORROWED_REFS
+    Py_INCREF(exc_type);
+    #endif
+    if (unlikely(PyTuple_Check(err))) {
+        result = __Pyx_PyErr_ExceptionMatchesTuple(exc_type, err);
+    } else {
+        result = __Pyx_PyErr_GivenExceptionMatches(exc_type, err);
+    }
+    #if CYTHON_AVOID_BORROWED_REFS
+    Py_DECREF(exc_type);
+    #endif
+    return result;
+}
+#endif
+
+/* PyObjectGetAttrStrNoError (used by GetBuiltinName) */
+#if __PYX_LIMITED_VERSION_HEX < 0x030d0000
+static void __Pyx_PyObject_GetAttrStr_ClearAttributeError(void) {
+    __Pyx_PyThreadState_declare
+    __Pyx_PyThreadState_assign
+    if (likely(__Pyx_PyErr_ExceptionMatches(PyExc_AttributeError)))
+        __Pyx_PyErr_Clear();
+}
+#endif
+static CYTHON_INLINE PyObject* __Pyx_PyObject_GetAttrStrNoError(PyObject* obj, PyObject* attr_name) {
+    PyObject *result;
+#if __PYX_LIMITED_VERSION_HEX >= 0x030d0000
+    (void) PyObject_GetOptionalAttr(obj, attr_name, &result);
+    return result;
+#else
+#if CYTHON_COMPILING_IN_CPYTHON && CYTHON_USE_TYPE_SLOTS
+    PyTypeObject* tp = Py_TYPE(obj);
+    if (likely(tp->tp_getattro == PyObject_GenericGetAttr)) {
+        return _PyObject_GenericGetAttrWithDict(obj, attr_name, NULL, 1);
+    }
+#endif
+    result = __Pyx_PyObject_GetAttrStr(obj, attr_name);
+    if (unlikely(!result)) {
+        __Pyx_PyObject_GetAttrStr_ClearAttributeError();
+    }
+    return result;
+#endif
+}
+
+/* GetBuiltinName (used by GetModuleGlobalName) */
+static PyObject *__Pyx_GetBuiltinName(PyObject *name) {
+    PyObject* result = __Pyx_PyObject_GetAttrStrNoError(__pyx_mstate_global->__pyx_b, name);
+    if (unlikely(!result) && !PyErr_Occurred()) {
+        PyErr_Format(PyExc_NameError,
+            "name '%U' is not defined", name);
+    }
+    return result;
+}
+
+/* PyDictVersioning (used by GetModuleGlobalName) */
 #if CYTHON_USE_DICT_VERSIONS && CYTHON_USE_TYPE_SLOTS
 static CYTHON_INLINE PY_UINT64_T __Pyx_get_tp_dict_version(PyObject *obj) {
     PyObject *dict = Py_TYPE(obj)->tp_dict;
@@ -7844,6 +7961,51 @@ static CYTHON_INLINE int __Pyx_object_dict_version_matches(PyObject* obj, PY_UIN
     return obj_dict_version == __Pyx_get_object_dict_version(obj);
 }
 #endif
+
+/* GetModuleGlobalName */
+#if CYTHON_USE_DICT_VERSIONS
+static PyObject *__Pyx__GetModuleGlobalName(PyObject *name, PY_UINT64_T *dict_version, PyObject **dict_cached_value)
+#else
+static CYTHON_INLINE PyObject *__Pyx__GetModuleGlobalName(PyObject *name)
+#endif
+{
+    PyObject *result;
+#if CYTHON_COMPILING_IN_LIMITED_API
+    if (unlikely(!__pyx_m)) {
+        if (!PyErr_Occurred())
+            PyErr_SetNone(PyExc_NameError);
+        return NULL;
+    }
+    result = PyObject_GetAttr(__pyx_m, name);
+    if (likely(result)) {
+        return result;
+    }
+    if (!__Pyx_IgnoreException(PyExc_Exception)) {
+        return NULL; // BaseException
+    }
+#elif CYTHON_AVOID_BORROWED_REFS || CYTHON_AVOID_THREAD_UNSAFE_BORROWED_REFS
+    if (unlikely(__Pyx_PyDict_GetItemRef(__pyx_mstate_global->__pyx_d, name, &result) == -1)) {
+        if (!__Pyx_IgnoreException(PyExc_Exception)) {
+            return NULL; // BaseException
+        }
+    }
+    __PYX_UPDATE_DICT_CACHE(__pyx_mstate_global->__pyx_d, result, *dict_cached_value, *dict_version)
+    if (likely(result)) {
+        return result;
+    }
+#else
+    result = _PyDict_GetItem_KnownHash(__pyx_mstate_global->__pyx_d, name, ((PyASCIIObject *) name)->hash);
+    __PYX_UPDATE_DICT_CACHE(__pyx_mstate_global->__pyx_d, result, *dict_cached_value, *dict_version)
+    if (likely(result)) {
+        return __Pyx_NewRef(result);
+    }
+    PyObject *exc = PyErr_Occurred();
+    if (unlikely(exc) && !__Pyx_IgnoreGivenException(exc, PyExc_Exception)) {
+        return NULL; // BaseException
+    }
+#endif
+    return __Pyx_GetBuiltinName(name);
+}
 
 /* FormatTypeName (used by RaiseErrorWithObjectType1) */
 #if CYTHON_COMPILING_IN_LIMITED_API && __PYX_LIMITED_VERSION_HEX < 0x030d0000
@@ -7961,95 +8123,6 @@ static void __Pyx_RejectKeywords(const char* function_name, PyObject *kwds) {
     }
 }
 
-/* GivenExceptionMatches (used by PyErrExceptionMatches) */
-#if CYTHON_COMPILING_IN_CPYTHON
-static CYTHON_INLINE int __Pyx_inner_PyErr_GivenExceptionMatches2(PyObject *err, PyObject* exc_type1, PyObject *exc_type2) {
-    if (exc_type1) {
-        return __Pyx_IsAnySubtype2((PyTypeObject*)err, (PyTypeObject*)exc_type1, (PyTypeObject*)exc_type2);
-    } else {
-        return __Pyx_IsSubtype((PyTypeObject*)err, (PyTypeObject*)exc_type2);
-    }
-}
-static int __Pyx_PyErr_GivenExceptionMatchesTuple(PyObject *exc_type, PyObject *tuple) {
-    Py_ssize_t i, n;
-    assert(PyExceptionClass_Check(exc_type));
-    n = PyTuple_GET_SIZE(tuple);
-    for (i=0; i<n; i++) {
-        if (exc_type == PyTuple_GET_ITEM(tuple, i)) return 1;
-    }
-    for (i=0; i<n; i++) {
-        PyObject *t = PyTuple_GET_ITEM(tuple, i);
-        if (likely(PyExceptionClass_Check(t))) {
-            if (__Pyx_inner_PyErr_GivenExceptionMatches2(exc_type, NULL, t)) return 1;
-        } else {
-        }
-    }
-    return 0;
-}
-static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches(PyObject *err, PyObject* exc_type) {
-    if (likely(err == exc_type)) return 1;
-    if (likely(PyExceptionClass_Check(err))) {
-        if (likely(PyExceptionClass_Check(exc_type))) {
-            return __Pyx_inner_PyErr_GivenExceptionMatches2(err, NULL, exc_type);
-        } else if (likely(PyTuple_Check(exc_type))) {
-            return __Pyx_PyErr_GivenExceptionMatchesTuple(err, exc_type);
-        } else {
-        }
-    }
-    return PyErr_GivenExceptionMatches(err, exc_type);
-}
-static CYTHON_INLINE int __Pyx_PyErr_GivenExceptionMatches2(PyObject *err, PyObject *exc_type1, PyObject *exc_type2) {
-    assert(PyExceptionClass_Check(exc_type1));
-    assert(PyExceptionClass_Check(exc_type2));
-    if (likely(err == exc_type1 || err == exc_type2)) return 1;
-    if (likely(PyExceptionClass_Check(err))) {
-        return __Pyx_inner_PyErr_GivenExceptionMatches2(err, exc_type1, exc_type2);
-    }
-    return (PyErr_GivenExceptionMatches(err, exc_type1) || PyErr_GivenExceptionMatches(err, exc_type2));
-}
-#endif
-
-/* PyErrExceptionMatches (used by GetAttr3) */
-#if CYTHON_FAST_THREAD_STATE
-static int __Pyx_PyErr_ExceptionMatchesTuple(PyObject *exc_type, PyObject *tuple) {
-    Py_ssize_t i, n;
-    n = PyTuple_GET_SIZE(tuple);
-    for (i=0; i<n; i++) {
-        if (exc_type == PyTuple_GET_ITEM(tuple, i)) return 1;
-    }
-    for (i=0; i<n; i++) {
-        if (__Pyx_PyErr_GivenExceptionMatches(exc_type, PyTuple_GET_ITEM(tuple, i))) return 1;
-    }
-    return 0;
-}
-static CYTHON_INLINE int __Pyx_PyErr_ExceptionMatchesInState(PyThreadState* tstate, PyObject* err) {
-    int result;
-    PyObject *exc_type;
-#if PY_VERSION_HEX >= 0x030C00A6
-    PyObject *current_exception = tstate->current_exception;
-    if (unlikely(!current_exception)) return 0;
-    exc_type = (PyObject*) Py_TYPE(current_exception);
-    if (exc_type == err) return 1;
-#else
-    exc_type = tstate->curexc_type;
-    if (exc_type == err) return 1;
-    if (unlikely(!exc_type)) return 0;
-#endif
-    #if CYTHON_AVOID_BORROWED_REFS
-    Py_INCREF(exc_type);
-    #endif
-    if (unlikely(PyTuple_Check(err))) {
-        result = __Pyx_PyErr_ExceptionMatchesTuple(exc_type, err);
-    } else {
-        result = __Pyx_PyErr_GivenExceptionMatches(exc_type, err);
-    }
-    #if CYTHON_AVOID_BORROWED_REFS
-    Py_DECREF(exc_type);
-    #endif
-    return result;
-}
-#endif
-
 /* GetAttr3 */
 #if __PYX_LIMITED_VERSION_HEX < 0x030d0000
 static PyObject *__Pyx_GetAttr3Default(PyObject *d) {
@@ -8080,90 +8153,6 @@ static CYTHON_INLINE PyObject *__Pyx_GetAttr3(PyObject *o, PyObject *n, PyObject
     r = PyObject_GetAttr(o, n);
     return (likely(r)) ? r : __Pyx_GetAttr3Default(d);
 #endif
-}
-
-/* PyObjectGetAttrStrNoError (used by GetBuiltinName) */
-#if __PYX_LIMITED_VERSION_HEX < 0x030d0000
-static void __Pyx_PyObject_GetAttrStr_ClearAttributeError(void) {
-    __Pyx_PyThreadState_declare
-    __Pyx_PyThreadState_assign
-    if (likely(__Pyx_PyErr_ExceptionMatches(PyExc_AttributeError)))
-        __Pyx_PyErr_Clear();
-}
-#endif
-static CYTHON_INLINE PyObject* __Pyx_PyObject_GetAttrStrNoError(PyObject* obj, PyObject* attr_name) {
-    PyObject *result;
-#if __PYX_LIMITED_VERSION_HEX >= 0x030d0000
-    (void) PyObject_GetOptionalAttr(obj, attr_name, &result);
-    return result;
-#else
-#if CYTHON_COMPILING_IN_CPYTHON && CYTHON_USE_TYPE_SLOTS
-    PyTypeObject* tp = Py_TYPE(obj);
-    if (likely(tp->tp_getattro == PyObject_GenericGetAttr)) {
-        return _PyObject_GenericGetAttrWithDict(obj, attr_name, NULL, 1);
-    }
-#endif
-    result = __Pyx_PyObject_GetAttrStr(obj, attr_name);
-    if (unlikely(!result)) {
-        __Pyx_PyObject_GetAttrStr_ClearAttributeError();
-    }
-    return result;
-#endif
-}
-
-/* GetBuiltinName (used by GetModuleGlobalName) */
-static PyObject *__Pyx_GetBuiltinName(PyObject *name) {
-    PyObject* result = __Pyx_PyObject_GetAttrStrNoError(__pyx_mstate_global->__pyx_b, name);
-    if (unlikely(!result) && !PyErr_Occurred()) {
-        PyErr_Format(PyExc_NameError,
-            "name '%U' is not defined", name);
-    }
-    return result;
-}
-
-/* GetModuleGlobalName */
-#if CYTHON_USE_DICT_VERSIONS
-static PyObject *__Pyx__GetModuleGlobalName(PyObject *name, PY_UINT64_T *dict_version, PyObject **dict_cached_value)
-#else
-static CYTHON_INLINE PyObject *__Pyx__GetModuleGlobalName(PyObject *name)
-#endif
-{
-    PyObject *result;
-#if CYTHON_COMPILING_IN_LIMITED_API
-    if (unlikely(!__pyx_m)) {
-        if (!PyErr_Occurred())
-            PyErr_SetNone(PyExc_NameError);
-        return NULL;
-    }
-    result = PyObject_GetAttr(__pyx_m, name);
-    if (likely(result)) {
-        return result;
-    }
-    if (!__Pyx_IgnoreException(PyExc_Exception)) {
-        return NULL; // BaseException
-    }
-#elif CYTHON_AVOID_BORROWED_REFS || CYTHON_AVOID_THREAD_UNSAFE_BORROWED_REFS
-    if (unlikely(__Pyx_PyDict_GetItemRef(__pyx_mstate_global->__pyx_d, name, &result) == -1)) {
-        if (!__Pyx_IgnoreException(PyExc_Exception)) {
-            return NULL; // BaseException
-        }
-    }
-    __PYX_UPDATE_DICT_CACHE(__pyx_mstate_global->__pyx_d, result, *dict_cached_value, *dict_version)
-    if (likely(result)) {
-        return result;
-    }
-#else
-    result = _PyDict_GetItem_KnownHash(__pyx_mstate_global->__pyx_d, name, ((PyASCIIObject *) name)->hash);
-    __PYX_UPDATE_DICT_CACHE(__pyx_mstate_global->__pyx_d, result, *dict_cached_value, *dict_version)
-    if (likely(result)) {
-        return __Pyx_NewRef(result);
-    }
-    PyObject *exc = PyErr_Occurred();
-    if (unlikely(exc) && !__Pyx_IgnoreGivenException(exc, PyExc_Exception)) {
-        return NULL; // BaseException
-    }
-#endif
-    return __Pyx_GetBuiltinName(name);
 }
 
 /* RaiseErrorWithObjectTypes (used by ExtTypeTest) */
@@ -8713,10 +8702,15 @@ static int __Pyx_CallTpinitAsVectorcall(__Pyx_tpinitvectorcallfunc f, PyObject* 
 }
 #endif
 
-/* VoidPtrExport */
-static int __Pyx_ExportVoidPtr(PyObject *api_dict, const char *name, void *p, const char *sig) {
+/* FunctionExport */
+static int __Pyx_ExportFunction(PyObject *api_dict, const char *name, void (*f)(void), const char *sig) {
     PyObject *cobj;
-    cobj = PyCapsule_New(p, sig, 0);
+    union {
+        void (*fp)(void);
+        void *p;
+    } tmp;
+    tmp.fp = f;
+    cobj = PyCapsule_New(tmp.p, sig, 0);
     if (!cobj)
         goto bad;
     if (PyDict_SetItemString(api_dict, name, cobj) < 0)
@@ -8744,26 +8738,6 @@ static PyObject *__Pyx_ApiExport_GetApiDict(void) {
 bad:
     Py_XDECREF(d);
     return NULL;
-}
-
-/* FunctionExport */
-static int __Pyx_ExportFunction(PyObject *api_dict, const char *name, void (*f)(void), const char *sig) {
-    PyObject *cobj;
-    union {
-        void (*fp)(void);
-        void *p;
-    } tmp;
-    tmp.fp = f;
-    cobj = PyCapsule_New(tmp.p, sig, 0);
-    if (!cobj)
-        goto bad;
-    if (PyDict_SetItemString(api_dict, name, cobj) < 0)
-        goto bad;
-    Py_DECREF(cobj);
-    return 0;
-bad:
-    Py_XDECREF(cobj);
-    return -1;
 }
 
 /* PyObjectCallMethod0 (used by PyType_Ready) */
