@@ -23,7 +23,7 @@ STATES: Final = (UP, SILENT, DOWN)
 class Link:
     """One link to a peer."""
 
-    def __init__(self, link_id: int, name: str, mtu: int, weight: int = 1) -> None:
+    def __init__(self, link_id: int, name: str, mtu: int, weight: int = 1, lane: int = 0) -> None:
         """Describe a link.
 
         Args:
@@ -31,6 +31,7 @@ class Link:
             name: its name in the configuration.
             mtu: bytes of the largest frame, header included.
             weight: its share for schedulers that weigh.
+            lane: the number space of what this node sends; frames in others have link sequences of their own.
         """
         self.id = link_id
         self.name = name
@@ -44,7 +45,10 @@ class Link:
         """Whether it took less than it was given, the last time; the schedulers take note and reset it."""
         self.reason = ""
         """Why the link is not up, in words."""
+        self.lane = lane
         self.link_sequence = 0
+        self.guest_sequences: dict[int, int] = {}
+        """The link sequences in the peer's lanes, in which its probes are answered; at most one for each lane."""
         self.headers: list[bytes] = []
         self.payloads: list[bytes] = []
         self.queued = 0
@@ -65,13 +69,16 @@ class Link:
 
     def append(self, frame_type: int, epoch: int, lane: int, payload: bytes, payload_checksum: int) -> None:
         """Queue a frame that carries no packet."""
+        if lane == self.lane:
+            link_sequence = self.link_sequence
+            self.link_sequence = (link_sequence + 1) & MASK
+        else:
+            link_sequence = self.guest_sequences.get(lane, 0)
+            self.guest_sequences[lane] = (link_sequence + 1) & MASK
         self.headers.append(
-            encode(
-                frame_type, epoch, lane, 0, self.id, self.link_sequence, 0, 0, len(payload), payload_checksum
-            )
+            encode(frame_type, epoch, lane, 0, self.id, link_sequence, 0, 0, len(payload), payload_checksum)
         )
         self.payloads.append(payload)
-        self.link_sequence = (self.link_sequence + 1) & MASK
 
     def settle(self, taken: int) -> None:
         """Account for the queued frames, of which the port took the first `taken`, and empty the queue."""

@@ -38,7 +38,11 @@ _SIOCGIFMTU: Final = 0x8921
 _SIOCGIFHWADDR: Final = 0x8927
 
 # Classic BPF (linux/filter.h): opcode, jump if true, jump if false, operand.
-_LOAD_WORD, _LOAD_HALF, _JUMP_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_LENGTH, _JUMP_EQUAL, _JUMP_MORE, _MODULO, _RETURN = (
+    0x20, 0x28, 0x30, 0x80, 0x15, 0x25, 0x94, 0x06,
+)  # fmt: skip
+_LANE: Final = ETHERNET_HEADER + 16
+"""Where the lane stands in a frame (docs/protocol.md)."""
 _ANCILLARY = 0xFFFFF000  # SKF_AD_OFF: facts about the frame instead of its bytes
 _PACKET_TYPE, _VLAN_TAG_PRESENT = _ANCILLARY + 4, _ANCILLARY + 48
 
@@ -48,13 +52,15 @@ class EthernetPort:
 
     offset = ETHERNET_HEADER
 
-    def __init__(self, interface: str, mac: bytes, ethertype: int) -> None:
+    def __init__(self, interface: str, mac: bytes, ethertype: int, index: int = 0, count: int = 1) -> None:
         """Open the link.
 
         Args:
             interface: the local interface; a VLAN, bridge or bond device will do as well.
             mac: the peer's address, 6 bytes.
             ethertype: the frames' EtherType.
+            index: of several ports that share the frames of one interface, this one's number, from 0.
+            count: how many they are; this one takes the lanes of which the remainder by `count` is `index`.
 
         Raises:
             OSError: the interface is missing, or rights are. One that is down is told by the first `receive`.
@@ -67,7 +73,7 @@ class EthernetPort:
             self.mtu = _mtu(self._socket, interface)
             self._prefix = mac + _own_mac(self._socket, interface) + ethertype.to_bytes(2, "big")
             # Nothing is received before bind, so no frame slips past the filter.
-            _attach_filter(self._socket, mac, ethertype)
+            _attach_filter(self._socket, _filter(mac, ethertype, index, count))
             self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
             self._socket.bind((interface, ethertype))
@@ -123,11 +129,12 @@ def _own_mac(sock: socket.socket, interface: str) -> bytes:
     return fcntl.ioctl(sock, _SIOCGIFHWADDR, struct.pack("16s24x", interface.encode()))[18:24]
 
 
-def _filter(mac: bytes, ethertype: int) -> bytes:
-    """Give a program that keeps our EtherType, from `mac`, to our own address, without a VLAN tag.
+def _filter(mac: bytes, ethertype: int, index: int, count: int) -> bytes:
+    """Give a program that keeps our EtherType, from `mac`, to our own address, without a VLAN tag, in our lanes.
 
     The kernel strips a VLAN device's tag before we look; a tag that is left belongs to another network.
     """
+    lanes = _lane_filter(index, count) if count > 1 else b""
     checks = (
         (_LOAD_HALF, 12, ethertype),
         (_LOAD_WORD, 6, int.from_bytes(mac[:4], "big")),
@@ -137,14 +144,28 @@ def _filter(mac: bytes, ethertype: int) -> bytes:
     )
     program = b""
     for number, (load, place, value) in enumerate(checks):
-        to_drop = 2 * (len(checks) - number) - 1
+        to_drop = 2 * (len(checks) - number) - 1 + len(lanes) // 8
         program += struct.pack("=HBBI", load, 0, 0, place)
         program += struct.pack("=HBBI", _JUMP_EQUAL, 0, to_drop, value)
-    return program + struct.pack("=HBBI", _RETURN, 0, 0, 0xFFFFFFFF) + struct.pack("=HBBI", _RETURN, 0, 0, 0)
+    return program + lanes + struct.pack("=HBBI", _RETURN, 0, 0, 0xFFFFFFFF) + struct.pack("=HBBI", _RETURN, 0, 0, 0)
 
 
-def _attach_filter(sock: socket.socket, mac: bytes, ethertype: int) -> None:
-    program = _filter(mac, ethertype)
+def _lane_filter(index: int, count: int) -> bytes:
+    """Give the part that drops the lanes of others; a frame too short for a lane goes to the first, who counts it."""
+    short = 3 if index == 0 else 4  # to what follows: the frame is kept, or dropped
+    return b"".join(
+        struct.pack("=HBBI", *step)
+        for step in (
+            (_LOAD_LENGTH, 0, 0, 0),
+            (_JUMP_MORE, 0, short, _LANE),
+            (_LOAD_BYTE, 0, 0, _LANE),
+            (_MODULO, 0, 0, count),
+            (_JUMP_EQUAL, 0, 1, index),
+        )
+    )
+
+
+def _attach_filter(sock: socket.socket, program: bytes) -> None:
     buffer = ctypes.create_string_buffer(program, len(program))
     sock.setsockopt(
         socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))
