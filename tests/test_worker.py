@@ -281,6 +281,13 @@ def snapshot_of(node: Node) -> dict[str, Any]:
 
 
 def assert_accounted(snapshot: dict[str, Any]) -> None:
+    assert_shares_hold(snapshot)
+    delivered = sum(peer["rx"]["delivered"] for peer in snapshot["peers"])
+    assert delivered == snapshot["injector"]["injected"] + snapshot["injector"]["refused"]
+
+
+def assert_shares_hold(snapshot: dict[str, Any]) -> None:
+    """Hold a snapshot, of a worker or of all, to its identities up to the injector."""
     peers = snapshot["peers"]
     captured = snapshot["capture"]["captured"]
     assert captured == sum(peer["tx"]["captured"] for peer in peers) + snapshot["drops"]["no_peer"]
@@ -291,8 +298,6 @@ def assert_accounted(snapshot: dict[str, Any]) -> None:
         assert rx["frames"] == sum(link["rx_frames"] for link in links)
         kinds = ("passed", "discarded", "rogue", "probes", "replies", "bad_cookie", "unknown_lane")
         assert rx["frames"] == sum(rx[kind] for kind in kinds)
-    delivered = sum(peer["rx"]["delivered"] for peer in peers)
-    assert delivered == snapshot["injector"]["injected"] + snapshot["injector"]["refused"]
 
 
 @pytest.mark.parametrize("seed", range(5))
