@@ -349,13 +349,15 @@ def test_file_that_the_host_refuses_keeps_everything(stage: Stage, caplog: pytes
 
 def test_options_that_need_a_restart_stay_and_are_named(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     def change() -> None:
-        stage.write("eth0", "eth1", queue="9", copies="1")
+        stage.write("eth0", "eth1", queue="9", workers="2", copies="1")
         os.kill(os.getpid(), signal.SIGHUP)
 
     stage.run(change)
-    assert any("[alagg] queue has changed; that takes effect after a restart" in line for line in caplog.messages)
+    for key in ("queue", "workers"):
+        line = f"[alagg] {key} has changed; that takes effect after a restart"
+        assert any(line in message for message in caplog.messages)
     (line,) = [line for line in stage.told() if line.startswith("Reconfigure")]
-    assert "queue=1," in line
+    assert "queue=1, workers=1," in line
     assert "copies=1," in line
 
 

@@ -12,19 +12,20 @@ import pytest
 
 from alagg.lab import measure
 from alagg.lab.topology import Lab
+from tests.accounts import assert_shares_hold
 from tests.netns.conftest import say
-from tests.test_worker import assert_shares_hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alagg.lab.measure import Running, Stream, Transfer
+    from alagg.lab.measure import Family, Running, Stream, Transfer
 
 pytestmark = pytest.mark.netns
 
 WORKERS: Final = {"a": 2, "b": 3}
 FLOWS: Final = 6
 """Flows of messages of each family and direction: that one of three workers has none of 24 is out of the question."""
+FAMILIES: Final[tuple[Family, ...]] = (4, 6)
 COUNT: Final = 400
 INTERVAL: Final = 0.01
 PULLED, BACK = 1.0, 2.5
@@ -52,7 +53,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 def flows(lab: Lab) -> tuple[list[Running[Stream]], list[Running[Stream]], list[Running[Transfer]]]:
     """Start messages with echoes, one-way streams, and transfers; both families, both directions, many ports."""
-    ways = [(one, other, family) for one, other in (lab.hosts, lab.hosts[::-1]) for family in (4, 6)]
+    ways = [(one, other, family) for one, other in (lab.hosts, lab.hosts[::-1]) for family in FAMILIES]
     seconds = COUNT * INTERVAL
     echoes = [measure.ping(*way[:2], count=COUNT, interval=INTERVAL, family=way[2]) for way in ways]
     echoes += [
@@ -70,8 +71,8 @@ def flows(lab: Lab) -> tuple[list[Running[Stream]], list[Running[Stream]], list[
 def test_a_pulled_link_loses_nothing_of_any_workers_flows(lab: Lab) -> None:
     with ExitStack() as stack:
         echoes, streams, transfers = flows(lab)
-        for one in (*echoes, *streams, *transfers):
-            stack.callback(one.stop)
+        for stop in (*(one.stop for one in (*echoes, *streams)), *(one.stop for one in transfers)):
+            stack.callback(stop)
         time.sleep(PULLED)
         lab.wire[0].unplug()
         time.sleep(BACK - PULLED)
@@ -149,5 +150,6 @@ def test_a_worker_that_hangs_is_named_and_the_others_go_on() -> None:
         finally:
             os.kill(worker, signal.SIGCONT)
         assert ended.returncode == 1
-        assert ended.stderr.splitlines() == [f"alagg: the node at {node.socket} refuses: worker process 0 does not answer"]
+        (line,) = ended.stderr.splitlines()
+        assert line.endswith("refuses: worker process 0 does not answer")
         assert len(node.wait_status(lambda status: "workers" in status)["workers"]) == WORKERS["a"]
