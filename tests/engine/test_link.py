@@ -17,7 +17,7 @@ def append(link: Link, *payloads: bytes) -> None:
 
 
 def test_appended_frames_are_whole_and_numbered_on_their_link() -> None:
-    link = Link(5, "fibre", 1500)
+    link = Link(5, "fibre", 1500, lane=3)
     link.link_sequence = MASK
     append(link, b"first", b"second")
     frames = [decode(data) for data in take_frames(link)]

@@ -6,7 +6,7 @@ import errno
 import select
 import socket
 import struct
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -34,9 +34,11 @@ def mac(host: Host) -> bytes:
 
 
 @contextmanager
-def port(host: Host, peer: bytes, interface: str = "eth0") -> Iterator[EthernetPort]:
+def port(
+    host: Host, peer: bytes, interface: str = "eth0", *, index: int = 0, count: int = 1
+) -> Iterator[EthernetPort]:
     with inside(host):
-        opened = EthernetPort(interface, peer, ETHERTYPE)
+        opened = EthernetPort(interface, peer, ETHERTYPE, index, count)
     try:
         yield opened
     finally:
@@ -285,11 +287,33 @@ def test_close_gives_the_descriptor_back_once(lab: Lab) -> None:
     assert opened.fileno() == -1
 
 
-def test_filter_program_is_well_formed() -> None:
+@pytest.mark.parametrize(("index", "count"), [(0, 1), (0, 2), (1, 2), (15, 16)])
+def test_filter_program_is_well_formed(index: int, count: int) -> None:
     """Every jump ends inside the program: a wrong one would be refused, or would let frames in."""
-    program = list(struct.iter_unpack("=HBBI", _filter(STRANGER, ETHERTYPE)))
-    assert [code for code, _, _, _ in program[-2:]] == [0x06, 0x06]
-    assert (program[-2][3], program[-1][3]) == (0xFFFFFFFF, 0)
-    for index, (code, if_true, if_false, _) in enumerate(program):
+    program = list(struct.iter_unpack("=HBBI", _filter(STRANGER, ETHERTYPE, index, count)))
+    keep, drop = len(program) - 2, len(program) - 1
+    assert [code for code, _, _, _ in program[keep:]] == [0x06, 0x06]
+    assert (program[keep][3], program[drop][3]) == (0xFFFFFFFF, 0)
+    for place, (code, if_true, if_false, _) in enumerate(program):
         if code == 0x15:
-            assert (if_true, index + 1 + if_false) == (0, len(program) - 1)
+            assert (if_true, place + 1 + if_false) == (0, drop)
+        if code == 0x25:  # too short for a lane
+            assert (if_true, place + 1 + if_false) == (0, drop if index else keep)
+
+
+def test_ports_that_share_an_interface_take_each_frame_once(lab: Lab) -> None:
+    """By their lanes, whoever opened first or opened anew; what is too short to have a lane goes to the first."""
+    count = 3
+    with port(lab.a, mac(lab.b)) as sender, ExitStack() as stack:
+        ports = {
+            index: stack.enter_context(port(lab.b, mac(lab.a), index=index, count=count)) for index in (2, 0, 1)
+        }
+        await_both_ways(sender, ports[0])
+        for anew in (0, 2, 1):
+            ports[anew].close()
+            ports[anew] = stack.enter_context(port(lab.b, mac(lab.a), index=anew, count=count))
+            headers = [encode(DATA, 7, lane, 0, 0, 0, 0, 0, 0, 0) for lane in range(256)]
+            assert sender.send([*headers, b"short"], [b""] * 257) == 257
+            taken = {index: [*received(one), *received(one)] for index, one in ports.items()}
+            assert taken.pop(0) == [*headers[0::count], b"short"]
+            assert taken == {index: headers[index::count] for index in (1, 2)}
