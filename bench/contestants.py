@@ -6,8 +6,9 @@ import os
 import re
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -30,6 +31,14 @@ WAKING: Final = 0.5
 """Seconds after which a node that was halted has noticed that time has passed."""
 
 
+class Share(Enum):
+    """How much of a contestant is measured."""
+
+    FULL = "everything"
+    SHORT = "everything, in less time"
+    TCP = "TCP and memory"
+
+
 class Contestant:
     """Two hosts, `lab.a` and `lab.b`, and what joins them. A new one overrides what is different about it."""
 
@@ -38,17 +47,17 @@ class Contestant:
     datagrams: ClassVar[bool] = True
     """Whether it carries UDP."""
 
-    def __init__(self, title: str, links: int = 1, *, thorough: bool = True) -> None:
+    def __init__(self, title: str, links: int = 1, share: Share = Share.FULL) -> None:
         """Describe it; nothing is set up before it is entered.
 
         Args:
             title: what tables call it.
             links: how many links join the hosts.
-            thorough: whether everything is measured; else only TCP.
+            share: how much is measured.
         """
         self.title = title
         self.links = links
-        self.thorough = thorough
+        self.share = share
         self.lab = Lab(links=links, direct=True)
 
     def __enter__(self) -> Self:
@@ -98,7 +107,9 @@ class Contestant:
     def _signal(self, number: signal.Signals) -> None:
         for host in self.lab.hosts:
             for pid in self.processes(host):
-                os.kill(pid, number)
+                # One that has died is found out by who needs it.
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def wake(self) -> None:
         """Wait until it works again after a halt."""
@@ -160,6 +171,7 @@ class Form:
     pure: str = ""
     """The value of the environment's `ALAGG_PURE`."""
     options: Mapping[str, str] = field(default_factory=dict)
+    share: Share = Share.TCP
 
 
 class Alagg(Contestant):
@@ -172,7 +184,7 @@ class Alagg(Contestant):
         Args:
             scheduler: how packets are laid on links.
             links: how many links there are.
-            how: a form other than the fastest one; then only TCP is measured.
+            how: a form other than the fastest one; on a single link only TCP is measured then.
             name: what tables call it instead of the scheduler.
             more_config: text for the end of both configuration files.
         """
@@ -180,7 +192,13 @@ class Alagg(Contestant):
         self.how = how or Form("")
         self._more_config = more_config
         super().__init__(", ".join(filter(None, (f"alagg {name or scheduler}", self.how.title))), links,
-                         thorough=how is None)
+                         self._share(how, links))
+
+    @staticmethod
+    def _share(how: Form | None, links: int) -> Share:
+        if how is None:
+            return Share.FULL
+        return how.share if links > 1 else Share.TCP
 
     def set_up(self) -> None:
         """Start both nodes, and wait until each hears the other on every link."""
@@ -231,8 +249,8 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 
 FORMS: Final = {
-    "plain-engine": Form("plain engine", pure="1"),
-    "plain": Form("all plain", pure="all"),
+    "plain-engine": Form("plain engine", pure="1", share=Share.SHORT),
+    "plain": Form("all plain", pure="all", share=Share.SHORT),
     "no-gso": Form("gso = no", options={"gso": "no"}),
 }
 """The forms that are measured beside the fastest one: compiled, with super-packets."""
@@ -261,7 +279,7 @@ CONTESTANTS: Final[dict[str, Callable[[], Contestant]]] = {
 """What makes each contestant, by its name, in the order in which they take turns."""
 QUICK: Final = (
     "veth", "mptcp", "wireguard-go", "openvpn", "alagg-one-link", "alagg-redundant", "alagg-round-robin",
-    "alagg-redundant-plain",
+    "alagg-redundant-plain-engine", "alagg-redundant-plain",
 )
 """Those that the goals speak of."""
 CEILING: Final = "veth"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.report import figure_of
+from bench.figures import figure_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
