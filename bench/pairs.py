@@ -78,7 +78,7 @@ def _first_line(process: subprocess.Popen[bytes], tool: str) -> dict[str, Any]:
         values: dict[str, Any] = json.loads(line)
         return values
     process.kill()
-    raise LabError(f"{tool} did not start: {process.communicate()[1].decode()}")
+    raise LabError(f"{tool} did not start: {_last_line(process.communicate()[1])}")
 
 
 def _end(process: subprocess.Popen[bytes], timeout: float) -> dict[str, Any]:
@@ -87,9 +87,14 @@ def _end(process: subprocess.Popen[bytes], timeout: float) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         raise LabError(f"{_said(process)} did not end within {timeout:g} s") from None
     if process.returncode:
-        raise LabError(f"{_said(process)} failed: {errors.decode()}")
+        raise LabError(f"{_said(process)} failed: {_last_line(errors)}")
     values: dict[str, Any] = json.loads(output.splitlines()[-1])
     return values
+
+
+def _last_line(errors: bytes) -> str:
+    """Give what counts of a traceback."""
+    return (errors.decode(errors="replace").strip().splitlines() or ["it does not say why"])[-1]
 
 
 def _said(process: subprocess.Popen[bytes]) -> str:

@@ -26,7 +26,7 @@ class Sheet:
 
     def rich(self) -> Table:
         """Give it for the terminal."""
-        table = Table(title=self.title, title_justify="left")
+        table = Table(title=escape(self.title), title_justify="left")
         for number, title in enumerate(self.head):
             words = self._words(number)
             table.add_column(title, justify="left" if words else "right", no_wrap=False, overflow="fold")

@@ -33,15 +33,10 @@ class Soak:
         """Bytes by which the node grew, from the second tenth of the time (the first one warms up) to the last."""
         return statistics.median(self.held[-TENTH:]) - statistics.median(self.held[TENTH : 2 * TENTH])
 
-    def __str__(self) -> str:
-        return (f"{self.bit_per_s / 1e6:,.0f} Mbit/s for {self.minutes:g} minutes: a node held "
-                f"{max(self.held) / 1e6:.1f} MB at most; from the second tenth of the time to the last it grew by "
-                f"{self.growth / 1e6:+.2f} MB")
-
     def values(self) -> dict[str, Any]:
         """Give it for the JSON file."""
         return {"minutes": self.minutes, "bit_per_s": self.bit_per_s, "memory_bytes": self.held,
-                "growth_bytes": self.growth, "summary": str(self)}
+                "growth_bytes": self.growth}
 
 
 def run(console: Console, minutes: float) -> Soak:
