@@ -59,7 +59,7 @@ config: packages-build .venv/stamp  ## write default_config.cfg anew from the ta
 
 clean:  ## remove everything that was built
 	rm -rf .venv build dist docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
-	rm -f alagg/engine/*.c alagg/engine/*.so alagg/engine/*/*.c alagg/engine/*/*.so alagg/native/*.c alagg/native/*.so
+	rm -f alagg/engine/*.c alagg/engine/*.so alagg/engine/*/*.c alagg/engine/*/*.so alagg/native/*.c alagg/native/*.so bench/_flood.* bench/_reference.*
 	find alagg tests bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- not for the command line ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +14,9 @@ from bench import end_to_end
 from bench.contestants import CONTESTANTS, Mptcp, Share, WireguardGo
 from bench.end_to_end import Plan
 from bench.search import Trial
-from bench.standing import Standing
+
+if TYPE_CHECKING:
+    from bench.standing import Standing
 
 TINY = Plan(
     rounds=2, tcp_seconds=0.3, trial_seconds=0.1, trials=2, precision=0.5, sizes=(512,), pings=20, loaded_pings=20
