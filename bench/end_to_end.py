@@ -43,11 +43,11 @@ class Plan:
     """How long everything takes."""
 
     rounds: int = 3
-    budget: float = 840.0
+    budget: float = 820.0
     """Seconds after which no further round is begun; it would end later."""
     tcp_seconds: float = 2.0
     flows: tuple[int, ...] = (1, 8)
-    trial_seconds: float = 0.4
+    trial_seconds: float = 0.3
     trials: int = 4
     precision: float = 0.06
     """Width of the bracket at which the search for a rate ends, as a share."""

@@ -37,7 +37,8 @@ class Measured:
     """What a run says about a goal."""
 
     value: float
-    spread: float
+    spread: float = 0.0
+    repeats: int = 1
 
 
 Measure = Callable[[Results], "Measured | None"]
@@ -76,7 +77,7 @@ def median_of(samples: Sequence[float]) -> Measured | None:
     if not samples:
         return None
     summary = summarise(samples)
-    return Measured(summary.median, summary.spread)
+    return Measured(summary.median, summary.spread, len(samples))
 
 
 def against(results: Results, contestant: str, other: str, figure: str) -> Measured | None:
@@ -135,7 +136,7 @@ def soaked(results: Results) -> Measured | None:
     """Give by how much a node's memory grew while it worked for long, in MB."""
     if results.soak is None or results.soak.minutes < LONG:
         return None
-    return Measured(results.soak.growth / 1e6, 0.0)
+    return Measured(results.soak.growth / 1e6)
 
 
 FASTEST: Final = ("alagg-one-link", "alagg-redundant", "alagg-round-robin")
@@ -209,6 +210,6 @@ def values(results: Results) -> list[dict[str, Any]]:
         rows.append({
             "what": goal.what, "goal": goal.wanted, "unit": goal.unit,
             "measured": measured and measured.value, "spread": measured and measured.spread,
-            "verdict": goal.verdict(measured),
+            "repeats": measured.repeats if measured else 0, "verdict": goal.verdict(measured),
         })
     return rows

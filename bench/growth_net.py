@@ -21,7 +21,7 @@ FLOWS: Final = (1, 10, 1000)
 PEERS: Final = (1, 16, 128)
 BASE: Final = {"links": 2}
 """To which value of an axis the others are compared; 1 where it is not said."""
-SECONDS: Final = 2.0
+SECONDS: Final = 1.5
 ROUNDS: Final = 3
 BARE: Final = "flows, bare veth"
 """What so many flows cost without alagg: the kernel's TCP on both ends has more to do, too."""

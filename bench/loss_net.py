@@ -33,7 +33,7 @@ RATE: Final = 50_000_000
 DATAGRAMS: Final = 3000.0
 """A second, of so many bytes: well below what a link carries."""
 SIZE: Final = 512
-SECONDS: Final = 2.0
+SECONDS: Final = 1.2
 ROUNDS: Final = 3
 
 

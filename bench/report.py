@@ -64,7 +64,7 @@ def _cell(contestant: Values, name: str, figure: Figure, *, bare: bool) -> str:
     if added and not bare:
         text += f" (+{figure.show(added['median'])})".replace("+-", "-")
     if figure.compared:
-        text += f" ±{value['spread']:.0%}"
+        text += spread(value["spread"], len(value["samples"]))
     return text if value["ratio"] is None else f"{text} x{value['ratio']:.2f}"
 
 
@@ -76,7 +76,7 @@ def engine_sheet(engine: Values) -> Sheet:
     rows: dict[tuple[str, int | None, int | None], dict[int | None, str]] = {}
     for case in engine["cases"]:
         key = (case["stage"], case["links"], case["batch"])
-        rows.setdefault(key, {})[case["size"]] = f"{case['median'] * 1e6:.2f} ±{case['spread']:.0%}"
+        rows.setdefault(key, {})[case["size"]] = of(case["samples"], 1e6, 2)
     return Sheet(
         f"The engine ({engine['form']}): µs per packet, median ± half the quartiles' distance",
         ("stage", "links", "batch", "any size", *(f"{size} bytes" for size in SIZES)),
@@ -89,9 +89,8 @@ def growth_sheet(growths: Sequence[Values]) -> Sheet:
     """Show what a packet costs in the engine as things grow."""
     rows = []
     for one in growths:
-        out, into = (summarise(one[side]) for side in ("out", "in"))
-        rows.append((one["axis"], one["value"], f"{out.median * 1e6:.2f} ±{out.spread:.0%}",
-                     f"{into.median * 1e6:.2f} ±{into.spread:.0%}", f"{one['relative']:.2f}"))
+        out, into = (of(one[side], 1e6, 2) for side in ("out", "in"))
+        rows.append((one["axis"], one["value"], out, into, f"{one['relative']:.2f}"))
     return Sheet("Growth, the engine alone: µs per packet; x: to the base", ("what grows", "to", "out", "in", "x"),
                  rows)
 
@@ -101,10 +100,9 @@ def growth_net_sheet(ways: Sequence[Values]) -> Sheet:
     medians = {(one["axis"], one["value"]): summarise(one["cpu_s_per_gb"]).median for one in ways}
     rows = []
     for one in ways:
-        rate, cost = summarise(one["bit_per_s"]), summarise(one["cpu_s_per_gb"])
-        base = medians.get((one["axis"], BASE.get(one["axis"], 1)))
-        rows.append((one["axis"], f"{one['value']:,}", f"{rate.median / 1e6:,.0f} ±{rate.spread:.0%}",
-                     f"{cost.median:.2f} ±{cost.spread:.0%}", f"{cost.median / base:.2f}" if base else NOTHING))
+        key, base = (one["axis"], one["value"]), medians.get((one["axis"], BASE.get(one["axis"], 1)))
+        rows.append((one["axis"], f"{one['value']:,}", of(one["bit_per_s"], 1e-6), of(one["cpu_s_per_gb"], 1, 2),
+                     f"{medians[key] / base:.2f}" if base else NOTHING))
     return Sheet("Growth, end to end: round-robin; two links, one flow, one peer but for what grows; x: cost to that",
                  ("what grows", "to", "Mbit/s", "s/GB", "x"), rows)
 
@@ -116,11 +114,9 @@ def loss_sheet(lossy: Sequence[Values]) -> Sheet:
     """Show what is left when links lose frames."""
     rows = []
     for one in lossy:
-        rate = summarise(one["bit_per_s"])
         lost = f"{summarise(one['lost']).median:.2%}" if one["lost"] else NOTHING
         expected = NOTHING if one["expected_lost"] is None else f"{one['expected_lost']:.2%}"
-        rows.append((one["title"], f"{one['link_loss']:.0%}", f"{rate.median / 1e6:,.1f} ±{rate.spread:.0%}", lost,
-                     expected))
+        rows.append((one["title"], f"{one['link_loss']:.0%}", of(one["bit_per_s"], 1e-6, 1), lost, expected))
     rates = {one["link_bit_per_s"] / 1e6 for one in lossy}
     return Sheet(f"Losses, end to end: links of {', '.join(f'{rate:g}' for rate in rates)} Mbit/s",
                  ("", "each link loses", "TCP, Mbit/s", "datagrams lost", "to be expected"), rows)
@@ -145,7 +141,18 @@ def _measured(row: Values) -> str:
     if row["measured"] is None:
         return NOTHING
     digits = 3 if row["unit"] == "µs" else 2
-    return f"{row['measured']:.{digits}f} {row['unit']} ±{row['spread']:.0%}"
+    return f"{row['measured']:.{digits}f} {row['unit']}{spread(row['spread'], row['repeats'])}"
+
+
+def of(samples: Sequence[float], scale: float = 1.0, digits: int = 0) -> str:
+    """Write the median and its spread."""
+    summary = summarise(samples)
+    return f"{summary.median * scale:,.{digits}f}{spread(summary.spread, len(samples))}"
+
+
+def spread(share: float, repeats: int) -> str:
+    """Write a spread; one sample has none."""
+    return f" ±{share:.0%}" if repeats > 1 else ""
 
 
 SHEETS: Final[dict[str, Callable[[Any], Iterable[Sheet]]]] = {

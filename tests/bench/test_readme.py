@@ -62,6 +62,6 @@ def test_every_table_is_there_with_command_and_machine(values: dict[str, Any]) -
 
 
 def test_what_was_not_measured_is_not_hidden(values: dict[str, Any]) -> None:
-    row = {"what": "speed of light", "goal": "≥ 1 x", "unit": "x", "measured": None, "spread": None,
+    row = {"what": "speed of light", "goal": "≥ 1 x", "unit": "x", "measured": None, "spread": None, "repeats": 0,
            "verdict": "not measured"}
     assert "| speed of light | ≥ 1 x | - | not measured |" in readme.goals({**values, "goals": [row]})

@@ -93,7 +93,7 @@ def test_growth_is_relative_to_the_base() -> None:
     growths = values.growth_values(
         [Growth("base", "1", BASE, (1e-6,), (1e-6,)), Growth("links", "8", BASE, (2e-6,), (1e-6,))]
     )
-    assert line(report.growth_sheet(growths), "links")[1:] == ("8", "2.00 ±0%", "1.00 ±0%", "1.50")
+    assert line(report.growth_sheet(growths), "links")[1:] == ("8", "2.00", "1.00", "1.50")
     assert growths[1]["relative"] == 1.5
 
 
@@ -110,7 +110,7 @@ def test_losses_stand_beside_what_is_to_be_expected() -> None:
     row = {"title": "alagg redundant", "link_loss": 0.05, "link_bit_per_s": 5e7, "bit_per_s": [4e7], "lost": [0.002],
            "expected_lost": 0.0025}
     sheet = report.loss_sheet([row, {**row, "lost": [], "expected_lost": None}])
-    assert sheet.rows[0] == ("alagg redundant", "5%", "40.0 ±0%", "0.20%", "0.25%")
+    assert sheet.rows[0] == ("alagg redundant", "5%", "40.0", "0.20%", "0.25%")
     assert sheet.rows[1][-2:] == ("-", "-")
     assert sheet.title == "Losses, end to end: links of 50 Mbit/s"
 
@@ -154,5 +154,5 @@ def test_engine_sizes_stand_side_by_side() -> None:
     written = json.loads(json.dumps(values.engine_values(costs)))
     sheet = report.engine_sheet(written)
     assert line(sheet, "decode")[4:] == ("0.64 ±0%", "5.12 ±0%", "14.00 ±0%")
-    assert line(sheet, "recovery")[3:] == ("0.30 ±0%", "", "", "")
+    assert line(sheet, "recovery")[3:] == ("0.30", "", "", "")
     assert written["cases"][0]["median"] == pytest.approx(6.4e-7)
