@@ -20,14 +20,13 @@ from bench import parts, plots
 from bench.contestants import CONTESTANTS, QUICK
 from bench.machine import facts
 from bench.parts import PLANS, Run
+from bench.values import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
 HERE: Final = Path(__file__).parent
-FORMAT: Final = 3
-"""Version of the JSON file's layout."""
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, as shells have it."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from alagg import form
 from alagg.lab.topology import Lab
 from bench.machine import peak_memory
-from bench.tunnels import openvpn, wireguard_go
+from bench.tunnels import forget_wireguard_go, openvpn, wireguard_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +69,7 @@ class Contestant:
             self.set_up()
             self._signal(signal.SIGSTOP)
         except BaseException:
-            self.lab.__exit__(None, None, None)
+            self.__exit__(None, None, None)
             raise
         return self
 
@@ -77,9 +77,13 @@ class Contestant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.lab.__exit__(kind, error, trace)
+        self.tidy_up()
 
     def set_up(self) -> None:
         """Start what joins the hosts; the lab's end is its end. Until its first turn it is halted."""
+
+    def tidy_up(self) -> None:
+        """Remove what the lab's end has left; also after `set_up` has failed."""
 
     @property
     def address(self) -> str:
@@ -144,6 +148,10 @@ class WireguardGo(Contestant):
     def set_up(self) -> None:
         """Start a tunnel between the hosts."""
         self._tunnel = wireguard_go(self.lab)
+
+    def tidy_up(self) -> None:
+        """Remove its sockets."""
+        forget_wireguard_go(self.lab)
 
     @property
     def address(self) -> str:

@@ -47,7 +47,8 @@ class Run:
 
     def note(self, key: str, value: Any) -> None:
         """Take up what was measured, and show it."""
-        self.measured[key] = value
+        if value:
+            self.measured[key] = value
         for sheet in report.sheets({key: value}):
             self.console.print(sheet.rich())
 
@@ -96,15 +97,21 @@ def contestants(todo: Run) -> None:
     plan = end_to_end.QUICK if given.quick else end_to_end.FULL
     plan = replace(plan, rounds=given.rounds or plan.rounds)
     names = given.contestants or list(QUICK if given.quick else CONTESTANTS)
-    todo.measured |= {"plan": values.plan_values(plan), "forms": {"engine": form.engine(), "edges": form.edges()}}
     standings = todo.results.standings = {}
     try:
         end_to_end.run(names, plan, standings, say=todo.say, fail=todo.fail)
     finally:
         # What was reached before Ctrl-C is kept, too.
-        todo.note("end_to_end", values.end_to_end_values(standings))
+        if any(one.rounds for one in standings.values()):
+            todo.measured |= {"plan": values.plan_values(plan), "forms": forms()}
+            todo.note("end_to_end", values.end_to_end_values(standings))
     loads = [summarise(load).median for one in standings.values() if (load := one.samples("others_load"))]
     warn(todo.console, max(loads, default=0.0))
+
+
+def forms() -> dict[str, str]:
+    """Say what is compiled."""
+    return {"engine": form.engine(), "edges": form.edges()}
 
 
 def growth_end_to_end(todo: Run) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import report
+from bench.values import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         values = json.loads(given.result.read_text(encoding="utf-8"))
+        if values.get("format") != FORMAT:
+            raise ValueError(f"its format is {values.get('format')}, not {FORMAT}; measure anew")
         pages = {path: placed(path.read_text(encoding="utf-8"), write(values)) for path, write in PAGES.items()}
     except (OSError, ValueError, KeyError) as error:
         print(f"bench.readme: {given.result}: {type(error).__name__}: {error}", file=sys.stderr)

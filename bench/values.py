@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from alagg import form
 from bench.contestants import CEILING, REFERENCE
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bench.engine import Cost
     from bench.growth import Growth
     from bench.standing import Standing
+
+FORMAT: Final = 3
+"""Version of the JSON file's layout."""
 
 
 def reference(standings: Mapping[str, Standing], name: str) -> str | None:

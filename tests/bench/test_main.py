@@ -15,6 +15,7 @@ from bench import __main__ as command
 from bench import end_to_end, engine, growth, parts
 from bench.contestants import CONTESTANTS
 from bench.standing import Standing
+from bench.values import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ def test_the_engine_alone_needs_no_root(tmp_path: Path, monkeypatch: pytest.Monk
     file = tmp_path / "deep" / "result.json"
     assert command.main(["engine", "--quick", "--output", str(file)]) == 0
     results = json.loads(file.read_text())
-    assert results["format"] == command.FORMAT
+    assert results["format"] == FORMAT
     assert results["engine"]["form"] == form.engine()
     assert results["command"] == f"python -m bench engine --quick --output {file}"
     assert [row["axis"] for row in results["growth"]][:2] == ["base", "links"]

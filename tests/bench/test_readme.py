@@ -52,6 +52,9 @@ def test_pages_are_written_and_checked(
     capsys.readouterr()
     assert main([str(tmp_path / "none.json")]) == 1
     assert "FileNotFoundError" in capsys.readouterr().err
+    (tmp_path / "old.json").write_text('{"format": 2}')
+    assert main([str(tmp_path / "old.json")]) == 1
+    assert "its format is 2" in capsys.readouterr().err
 
 
 def test_every_table_is_there_with_command_and_machine(values: dict[str, Any]) -> None:
