@@ -17,7 +17,7 @@ from rich.console import Console
 
 from alagg import __version__
 from bench import parts, plots
-from bench.contestants import CONTESTANTS, QUICK
+from bench.contestants import CONTESTANTS, FULL, QUICK
 from bench.machine import facts
 from bench.parts import PLANS, Run
 from bench.values import FORMAT
@@ -119,7 +119,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0, help="how long the soak takes (default: 10)")
     parser.add_argument(
         "--contestants", type=contestants, metavar="NAME,...",
-        help=f"who takes part (default: all; with --quick: {','.join(QUICK)}): {', '.join(CONTESTANTS)}",
+        help=f"who takes part (default: {','.join(FULL)}; with --quick: {','.join(QUICK)}); there are: "
+             f"{', '.join(CONTESTANTS)}",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="where the JSON goes (default: bench/results/)")
     return parser.parse_args(arguments)

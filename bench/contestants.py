@@ -285,6 +285,8 @@ CONTESTANTS: Final[dict[str, Callable[[], Contestant]]] = {
     **_alagg(),
 }
 """What makes each contestant, by its name, in the order in which they take turns."""
+FULL: Final = tuple(name for name in CONTESTANTS if not name.startswith("alagg-one-link-"))
+"""Those of a whole run; what a form costs, two links tell."""
 QUICK: Final = (
     "veth", "mptcp", "wireguard-go", "openvpn", "alagg-one-link", "alagg-redundant", "alagg-round-robin",
     "alagg-redundant-plain-engine", "alagg-redundant-plain",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alagg import form
 from bench import end_to_end, engine, goals, growth, growth_net, loss_net, report, soak, values
-from bench.contestants import CONTESTANTS, QUICK
+from bench.contestants import FULL, QUICK
 from bench.failures import FAILURES, line
 from bench.goals import Results
 from bench.machine import BUSY
@@ -96,7 +96,7 @@ def contestants(todo: Run) -> None:
     given = todo.given
     plan = end_to_end.QUICK if given.quick else end_to_end.FULL
     plan = replace(plan, rounds=given.rounds or plan.rounds)
-    names = given.contestants or list(QUICK if given.quick else CONTESTANTS)
+    names = given.contestants or list(QUICK if given.quick else FULL)
     standings = todo.results.standings = {}
     try:
         end_to_end.run(names, plan, standings, say=todo.say, fail=todo.fail)

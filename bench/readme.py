@@ -29,9 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a page is out of date")
     given = parser.parse_args(arguments)
     try:
-        values = json.loads(given.result.read_text(encoding="utf-8"))
-        if values.get("format") != FORMAT:
-            raise ValueError(f"its format is {values.get('format')}, not {FORMAT}; measure anew")
+        values = read(given.result)
         pages = {path: placed(path.read_text(encoding="utf-8"), write(values)) for path, write in PAGES.items()}
     except (OSError, ValueError, KeyError) as error:
         print(f"bench.readme: {given.result}: {type(error).__name__}: {error}", file=sys.stderr)
@@ -44,6 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path.write_text(pages[path], encoding="utf-8")
             print(f"wrote {path}")
     return int(given.check and bool(stale))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a result file.
+
+    Raises:
+        ValueError: it was written by another version of the harness.
+    """
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if values.get("format") != FORMAT:
+        raise ValueError(f"its format is {values.get('format')}, not {FORMAT}; measure anew")
+    return values
 
 
 def placed(page: str, text: str) -> str:
