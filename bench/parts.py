@@ -11,7 +11,6 @@ from bench.contestants import FULL, QUICK
 from bench.failures import FAILURES, line
 from bench.goals import Results
 from bench.machine import BUSY
-from bench.summary import summarise
 
 if TYPE_CHECKING:
     import argparse
@@ -105,8 +104,7 @@ def contestants(todo: Run) -> None:
         if any(one.rounds for one in standings.values()):
             todo.measured |= {"plan": values.plan_values(plan), "forms": forms()}
             todo.note("end_to_end", values.end_to_end_values(standings))
-    loads = [summarise(load).median for one in standings.values() if (load := one.samples("others_load"))]
-    warn(todo.console, max(loads, default=0.0))
+    warn(todo.console, values.others_load(todo.measured["end_to_end"]) if "end_to_end" in todo.measured else 0.0)
 
 
 def forms() -> dict[str, str]:

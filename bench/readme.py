@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import report
-from bench.values import FORMAT
+from bench.machine import BUSY
+from bench.values import FORMAT, others_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,13 +83,13 @@ def everything(values: Mapping[str, Any]) -> str:
 
 def origin(values: Mapping[str, Any]) -> str:
     """Say what made the figures, where and when."""
-    machine = values["machine"]
+    machine, load = values["machine"], others_load(values.get("end_to_end", {}))
+    busy = f" **Others used up to {load:.0%} of the processors meanwhile: it says little.**" if load > BUSY else ""
     return (
         f"Made by `{values['command']}` at commit {values['commit']} in {values['seconds'] / 60:.0f} minutes, begun "
         f"{values['started']}, with both hosts on one machine: {machine['processors']} processors "
         f"({machine['processor']}), {machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}, "
-        f"{machine['implementation']} {machine['python']}; others used {machine['others_load']:.0%} of the "
-        "processors when it began."
+        f"{machine['implementation']} {machine['python']}.{busy}"
     )
 
 

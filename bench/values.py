@@ -80,6 +80,12 @@ def end_to_end_values(standings: Mapping[str, Standing]) -> dict[str, Any]:
     }
 
 
+def others_load(end_to_end: Mapping[str, Any]) -> float:
+    """Give the share of the processors that others used while the contestant worked that suffered most from them."""
+    figures = [one["figures"].get("others_load") for one in end_to_end.values()]
+    return max((figure["median"] for figure in figures if figure), default=0.0)
+
+
 def growth_values(growths: Sequence[Growth]) -> list[dict[str, Any]]:
     """Give what a packet costs in the engine as things grow; times in seconds per packet."""
     return [

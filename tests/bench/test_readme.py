@@ -64,6 +64,14 @@ def test_every_table_is_there_with_command_and_machine(values: dict[str, Any]) -
         assert shown in text
 
 
+def test_a_busy_machine_is_told(values: dict[str, Any]) -> None:
+    def shown(load: float) -> str:
+        return readme.origin({**values, "end_to_end": {"veth": {"figures": {"others_load": {"median": load}}}}})
+
+    assert "Others used up to 50% of the processors meanwhile" in shown(0.5)
+    assert "Others used" not in shown(0.05)
+
+
 def test_what_was_not_measured_is_not_hidden(values: dict[str, Any]) -> None:
     row = {"what": "speed of light", "goal": "≥ 1 x", "unit": "x", "measured": None, "spread": None, "repeats": 0,
            "verdict": "not measured"}
