@@ -77,8 +77,8 @@ class Node:
     def packets(self) -> list[bytes]:
         return self.injector.take()
 
-    def _open(self, config: Config, link: LinkConfig) -> Port:
-        return self.wires[link.interface].open(self.name, self.seed)
+    def _open(self, config: Config, interface: str, remotes: Sequence[bytes]) -> Port:
+        return self.wires[interface].open(self.name, self.seed, *remotes)
 
 
 def settle(*nodes: Node) -> None:

@@ -41,7 +41,7 @@ def carry(origins: Sequence[Endpoint], targets: Sequence[Endpoint], now: float) 
         for name, frames in queued.items():
             for frame in frames:
                 target = targets[frame[LANE] % len(targets)]
-                target.receive(target.peers["peer"].links[name], [frame], 0, now)
+                target.receive(target.peers["peer"].links[name], *batch([frame]), now)
     return [packet for target in targets for packet in target.take_packets()]
 
 

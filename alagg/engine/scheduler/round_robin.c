@@ -1771,7 +1771,9 @@ struct __pyx_obj_5alagg_6engine_4link_Link {
   int answering;
   int full;
   PyObject *reason;
+  long lane;
   long link_sequence;
+  PyObject *guest_sequences;
   PyObject *headers;
   PyObject *payloads;
   long queued;
