@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from alagg.config import Config, LinkConfig, load
+from alagg.config import Config, load
 from alagg.messages import HostFacts, InterfaceFacts
 from alagg.ports.faults import Faults
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
@@ -32,6 +32,10 @@ class Clock:
         return self.now
 
 
+MAC: Final = bytes.fromhex("020000000001")
+"""The address of every end of every wire: each is seen by one other."""
+
+
 class Wire:
     """One link between two workers; each end is opened by its worker, as often as it likes."""
 
@@ -46,7 +50,7 @@ class Wire:
     def open(self, name: str, seed: int) -> Port:
         if self.refuse is not None:
             raise self.refuse
-        port = MemoryPort(self.mtu)
+        port = MemoryPort(self.mtu, MAC)
         for other, end in self.ends.items():
             if other != name:
                 port.peer, end.peer = end, port
@@ -78,7 +82,7 @@ class Node:
         return self.injector.take()
 
     def _open(self, config: Config, interface: str, remotes: Sequence[bytes]) -> Port:
-        return self.wires[interface].open(self.name, self.seed, *remotes)
+        return self.wires[interface].open(self.name, self.seed)
 
 
 def settle(*nodes: Node) -> None:
@@ -109,6 +113,6 @@ def write_config(path: Path, peers: Mapping[str, tuple[str, Sequence[str]]], **o
     for peer, (destinations, interfaces) in peers.items():
         lines += [f"[peer {peer}]", f"destinations = {destinations}"]
         for interface in interfaces:
-            lines += [f"[link {interface}]", f"peer = {peer}", f"interface = {interface}", "mac = 02:00:00:00:00:01"]
+            lines += [f"[link {interface}]", f"peer = {peer}", f"interface = {interface}", f"mac = {MAC.hex(':')}"]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return load(path)

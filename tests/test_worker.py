@@ -16,7 +16,7 @@ from alagg.ports.memory import MemoryInjector
 from alagg.worker import RETRY
 from tests.accounts import assert_accounted
 from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, numbered, numbers
-from tests.memory_net import Clock, Node, Wire, run, settle, write_config
+from tests.memory_net import MAC, Clock, Node, Wire, run, settle, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ def test_packet_too_big_for_the_links_crosses_whole(net: Net) -> None:
 
 def test_packet_for_nobody_is_counted(net: Net) -> None:
     assert net.exchange([ipv4(b"?", destination="192.0.2.1")]) == []
-    assert snapshot_of(net.a)["drops"] == {"no_peer": 1}
+    assert snapshot_of(net.a)["drops"] == {"no_peer": 1, "stranger": 0}
 
 
 def test_several_peers_at_once(tmp_path: Path) -> None:
@@ -262,13 +262,22 @@ def test_reload_sends_what_is_queued_on_a_link_that_goes_away(net: Net) -> None:
     assert numbers(net.b.packets()) == [1, 2]
 
 
-def test_reload_opens_a_link_whose_settings_changed_and_no_other(net: Net) -> None:
+def test_reload_changes_a_links_address_without_opening_its_port_anew(net: Net) -> None:
     net.a.worker.reconfigure(net.config("a"))
     assert net.wires["eth0"].opened["a"] == 1
     text = (net.directory / "a.cfg").read_text().replace("02:00:00:00:00:01", "02:00:00:00:00:02", 1)
     (net.directory / "a.cfg").write_text(text)
     net.a.worker.reconfigure(load(net.directory / "a.cfg"))
-    assert {name: wire.opened["a"] for name, wire in net.wires.items()} == {"eth0": 2, "eth1": 1}
+    assert {name: wire.opened["a"] for name, wire in net.wires.items()} == {"eth0": 1, "eth1": 1}
+    (changed,) = (link.mac for link in net.a.worker.config.links if link.interface == "eth0")
+    assert net.wires["eth0"].ends["a"].remotes == (changed,) != (MAC,)
+
+
+def test_frames_from_an_address_that_was_taken_out_are_counted(net: Net) -> None:
+    for frame in data_frames(range(3)):
+        net.wires["eth0"].ends["b"].deliver(frame, b"nobody")
+    settle(net.b)
+    assert snapshot_of(net.b)["drops"] == {"no_peer": 0, "stranger": 3}
 
 
 # --- accounting -------------------------------------------------------------------------------------------------
@@ -315,9 +324,9 @@ def test_nothing_is_unaccounted_for(tmp_path: Path, seed: int) -> None:
 
 def test_stop_releases_what_is_held_and_closes_the_edges(net: Net) -> None:
     first, _, *rest = data_frames(range(5))
-    net.wires["eth0"].ends["b"].deliver(first)
+    net.wires["eth0"].ends["b"].deliver(first, MAC)
     for frame in rest:
-        net.wires["eth0"].ends["b"].deliver(frame)
+        net.wires["eth0"].ends["b"].deliver(frame, MAC)
     net.b.worker.step(0)
     assert numbers(net.b.packets()) == [0]
     assert net.b.worker.snapshot()["peers"][0]["rx"]["held"] == 3
@@ -336,17 +345,16 @@ def test_loop_waits_until_something_is_due(net: Net) -> None:
 
     class Poll:
         def poll(self, timeout: float) -> list[tuple[int, int]]:
-            waits.append(timeout)
-            net.clock.now += timeout
+            waits.append(timeout / 1000)
+            net.clock.now += timeout / 1000
             net.a.worker.running = len(waits) < 20
             return []
 
         def __getattr__(self, name: str) -> object:
             return lambda *_: None
 
-    real, net.a.worker._epoll = net.a.worker._epoll, Poll()  # type: ignore[assignment]
+    net.a.worker._poll = Poll()  # type: ignore[assignment]
     net.a.worker.run()
-    real.close()
     assert sum(waits) > 0.5
     assert max(waits) <= RETRY
 

@@ -16,13 +16,20 @@ from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
 from alagg.worker import Worker, log_event, worker_process
 from tests.engine.helpers import TWO
-from tests.memory_net import write_config
+from tests.memory_net import MAC, write_config
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
     from alagg.config import Config
+
+
+class Twin(MemoryPort):
+    """An Ethernet port in memory."""
+
+    suffix = b"S" * 8
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ def edges(monkeypatch: pytest.MonkeyPatch) -> MemoryCapture:
 
     monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
     monkeypatch.setattr(worker_module, "RawInjector", lambda mark: MemoryInjector())
-    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: MemoryPort(prefix=b"P" * 14))
+    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: Twin())
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return capture
 
@@ -112,7 +119,7 @@ def test_process_that_cannot_capture_says_why(
 def test_process_writes_frames_to_a_capture_file(config: Config, edges: MemoryCapture, tmp_path: Path) -> None:
     answers(supervise(config, tmp_path / "all.pcap", UP, Stop()))
     probe = b"\x12\x00"
-    assert b"P" * 14 + probe in (tmp_path / "all.pcap").read_bytes()
+    assert MAC + Twin.suffix + probe in (tmp_path / "all.pcap").read_bytes()
 
 
 def test_each_worker_has_its_queues_its_lanes_and_its_capture_file(
@@ -125,16 +132,16 @@ def test_each_worker_has_its_queues_its_lanes_and_its_capture_file(
         queues.append((queue, super_packets))
         return MemoryCapture()
 
-    def open_port(interface: str, mac: bytes, ethertype: int, index: int, count: int) -> MemoryPort:
+    def open_port(interface: str, remotes: Sequence[bytes], ethertype: int, index: int, count: int) -> MemoryPort:
         shares.append((index, count))
-        return MemoryPort(prefix=b"P" * 14)
+        return Twin()
 
     monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
     monkeypatch.setattr(worker_module, "EthernetPort", open_port)
     answers(supervise(config, tmp_path / "all.pcap", UP, Stop(), number=2))
     assert queues == [(7, False), (1031, True)]
     assert shares == [(2, 3)]
-    probe = (tmp_path / "all-2.pcap").read_bytes().partition(b"P" * 14)[2]
+    probe = (tmp_path / "all-2.pcap").read_bytes().partition(MAC + Twin.suffix)[2]
     assert decode(probe)[:3:2] == (PROBE, 2)
     edges.close()
 

@@ -119,6 +119,7 @@ class EthernetPort:
 
     def bypass_queues(self, *, allowed: bool) -> None:
         """Send by AF_XDP if that is allowed and can be had: faster, but unseen by any queueing discipline."""
+        self.mtu = _mtu(self._receiving, self.interface)
         if not allowed or self.mtu > MAX_XDP_MTU:
             self._close_xdp()
         elif self._xdp is None:

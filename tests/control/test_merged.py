@@ -85,7 +85,7 @@ def test_identities_of_the_snapshot_hold_in_the_sum(tmp_path: Path) -> None:
     found = merge([node.worker.snapshot() for node in workers])
     assert_accounted(found)
     assert found["peers"][0]["tx"]["captured"] == 1 + 2 + 3
-    assert found["drops"] == {"no_peer": 3}
+    assert found["drops"] == {"no_peer": 3, "stranger": 0}
     assert found["peers"][0]["destinations"] == [str(network) for network in networks(TWO)]
     assert json.loads(json.dumps(found)) == found
     for node in workers:

@@ -10,7 +10,7 @@ import pytest
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.link import UP
 from alagg.engine.peer import NodeSettings
-from tests.engine.helpers import ONE, ONE6, TWO, TWO6, networks, numbered, numbers, settings, take_frames
+from tests.engine.helpers import ONE, ONE6, TWO, TWO6, batch, networks, numbered, numbers, settings, take_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
