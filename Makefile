@@ -68,6 +68,7 @@ config: packages-build .venv/stamp  ## write default_config.cfg anew from the ta
 clean:  ## remove everything that was built
 	rm -rf .venv build dist docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find alagg -name "*.c" -o -name "*.so" | xargs rm -f
+	rm -f bench/_flood.* bench/_reference.*
 	find alagg tests bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- not for the command line ----------------------------------------------------------------------------------

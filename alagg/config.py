@@ -26,6 +26,8 @@ class ConfigError(ValueError):
 
 TCP_QUEUE_OFFSET: Final = 1024
 """The NFQUEUE for TCP super-packets is this far from the first one, modulo 65536."""
+MAX_WORKERS: Final = 16
+"""As many lanes as a receiver accepts (`alagg.engine.receiver.MAX_LANES`)."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Config:
 
     path: Path
     queue: int
+    workers: int
+    """Processes that move packets; each has queues and a lane of its own."""
     chains: tuple[str, ...]
     ethertype: int
     manage_host: bool
@@ -105,13 +109,23 @@ class Config:
         """All links of all peers."""
         return tuple(link for peer in self.peers for link in peer.links)
 
-    @property
-    def tcp_queue(self) -> int | None:
-        """The NFQUEUE that hands over TCP in super-packets; None where TCP goes with the rest.
+    def queue_of(self, worker: int) -> int:
+        """Give the NFQUEUE that a worker, counted from 0, takes packets from."""
+        return (self.queue + worker) % 65536
 
-        It is far from `queue`, so that the nodes of one host can be numbered 1, 2, 3 …
+    def tcp_queue_of(self, worker: int) -> int | None:
+        """Give the NFQUEUE that hands a worker TCP in super-packets; None where TCP goes with the rest.
+
+        It is far from `queue`, so that the nodes of one host can be numbered from 1 on.
         """
-        return (self.queue + TCP_QUEUE_OFFSET) % 65536 if self.gso else None
+        return (self.queue_of(worker) + TCP_QUEUE_OFFSET) % 65536 if self.gso else None
+
+    @property
+    def queues(self) -> tuple[int, ...]:
+        """Every NFQUEUE that the node listens to."""
+        numbers = range(self.workers)
+        tcp = (self.tcp_queue_of(worker) for worker in numbers)
+        return (*map(self.queue_of, numbers), *(queue for queue in tcp if queue is not None))
 
     @property
     def journal(self) -> Path:
@@ -126,6 +140,8 @@ _REORDER = values.or_auto(
 
 NODE: Final = (
     Option("queue", "1", values.integer(0, 65535), "first NFQUEUE number, 0 to 65535"),
+    Option("workers", "1", values.integer(1, MAX_WORKERS),
+           "processes that share the flows; each takes a queue: queue, queue + 1, ...; 1 to 16"),
     Option("scheduler", "redundant", values.choice(*sorted(SCHEDULERS)),
            f"how packets are laid on links: {' | '.join(sorted(SCHEDULERS))}"),
     Option("copies", "all", _COPIES, "redundant: on how many links each packet goes: all, or a number"),

@@ -1,4 +1,4 @@
-"""What the supervisor and its worker tell each other, over a connection that pickles."""
+"""What the supervisor and its workers tell each other, over a connection that pickles."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Node: the supervisor around a worker. It looks after the host, the control socket and the signals.
+"""Node: the supervisor around the workers. It looks after the host, the control socket and the signals.
 
-In the order of a node's life: take the journal (and undo what a crashed node left), start the worker, set the host
-up, tell the worker what the host looks like, say that we are ready; then serve events until a signal ends it, and
-undo every change. The worker (`alagg.worker`) moves the packets and never waits for anything that happens here.
+In the order of a node's life: take the journal (and undo what a crashed node left), start the workers, set the
+host up, tell the workers what the host looks like, say that we are ready; then serve events until a signal ends it,
+and undo every change. The workers (`alagg.worker`) move the packets and never wait for anything that happens here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import logging
-import multiprocessing
 import os
 import select
 import signal
@@ -23,36 +22,27 @@ import sdnotify
 
 from alagg import __version__, form
 from alagg.config import ConfigError, load
+from alagg.control.merged import merge
 from alagg.control.socket import ControlServer
-from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
+from alagg.messages import HostFacts, InterfaceFacts, Reconfigure
 from alagg.system import HostError
 from alagg.system.journal import Journal
-from alagg.worker import worker_process
+from alagg.workers import NoAnswerError, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.connection import Connection
     from pathlib import Path
 
     from alagg.config import Config, Network
     from alagg.system.netlink import Interface
 
-STOP_TIME: Final = 3.0
-"""Seconds that the worker has to end."""
-ANSWER_TIME: Final = 5.0
-"""Seconds in which the worker must answer the supervisor."""
-WORKER_DIED: Final = "the worker process has died; its own message stands above"
 NEEDS_RESTART: Final = (
-    "queue", "gso", "ethertype", "window", "probe_interval", "mark", "device", "control_socket", "control_group",
-    "log_level", "log_format", "manage_host",
+    "queue", "workers", "gso", "ethertype", "window", "probe_interval", "mark", "device", "control_socket",
+    "control_group", "log_level", "log_format", "manage_host",
 )  # fmt: skip
 """Options that a reload leaves as they are."""
 
 log = logging.getLogger(__name__)
-
-
-class NodeError(HostError):
-    """The node cannot go on; the text is one line for the user."""
 
 
 def run(config: Config, pcap: Path | None = None) -> int:
@@ -64,7 +54,7 @@ def run(config: Config, pcap: Path | None = None) -> int:
 
     Raises:
         HostError: the host lacks something, or refuses a change; what was done is undone.
-        NodeError: the worker cannot work or has died; the host is as it was.
+        WorkerError: a worker cannot work or has died; the host is as it was.
         ControlError: the control socket cannot be set up.
     """
     with ExitStack() as stack:
@@ -89,7 +79,8 @@ class Node:
             log.warning("a node that was killed left this behind: %s", line)
         stack.callback(self._undo, journal)
         self._signals = _Signals(stack)
-        self._connection = self._start_worker(pcap)
+        # Before anything is imported that only the supervisor needs.
+        self._workers = Workers(config, pcap, stack)
         # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
         self._control = ControlServer(config.control_socket, config.control_group)
         stack.callback(self._control.close)
@@ -97,10 +88,11 @@ class Node:
         self._watch(self._signals.fileno(), self._on_signal)
         self._watch(self._control.fileno(), self._on_client)
         self._watch(self._watcher.fileno(), self._on_netlink)
-        self._watch(self._connection.fileno(), self._on_worker)
+        for process in self._workers.processes:
+            self._watch(process.fileno(), process.unasked)
         self._notifier = sdnotify.SystemdNotifier()
         self._notifier.notify("READY=1")
-        log.info("alagg %s: %d peers over %d links", __version__, len(config.peers), len(config.links))
+        log.info("alagg %s: %s", __version__, _size(config))
         if line := form.shortfall():
             log.info(line)
 
@@ -115,60 +107,10 @@ class Node:
         self._handlers[descriptor] = handler
         self._poll.register(descriptor, select.POLLIN)
 
-    # --- the worker -----------------------------------------------------------------------------------------
-
-    def _start_worker(self, pcap: Path | None) -> Connection:
-        """Fork the worker, before anything is imported that only the supervisor needs."""
-        fork = multiprocessing.get_context("fork")
-        ours, theirs = fork.Pipe()
-        self._worker = fork.Process(target=_child, args=(self.config, ours, theirs, pcap), name="alagg-worker")
-        self._worker.start()
-        theirs.close()
-        self._stack.callback(self._stop_worker, ours)
-        answer = self._ask(ours, None)
-        if isinstance(answer, Failed):
-            raise NodeError(answer.reason)
-        assert isinstance(answer, Ready)
-        return ours
-
-    def _ask(self, connection: Connection, message: object) -> object:
-        """Send a message, if any, and give the worker's answer."""
-        try:
-            if message is not None:
-                connection.send(message)
-            if connection.poll(ANSWER_TIME):
-                return connection.recv()
-        except (EOFError, OSError):
-            raise NodeError(WORKER_DIED) from None
-        raise NodeError("the worker process does not answer")
-
-    def _tell(self, message: object) -> None:
-        """Send a message that needs no answer."""
-        try:
-            self._connection.send(message)
-        except OSError:
-            raise NodeError(WORKER_DIED) from None
-
-    def _stop_worker(self, connection: Connection) -> None:
-        try:
-            connection.send(Stop())
-        except OSError:
-            log.debug("the worker is gone already")
-        self._worker.join(STOP_TIME)
-        if self._worker.is_alive():
-            log.warning("the worker did not end by itself; killing it")
-            self._worker.kill()
-            self._worker.join()
-        connection.close()
-
-    def _on_worker(self) -> None:
-        """Handle an unasked message: the worker sends none, so it has died."""
-        raise NodeError(WORKER_DIED)
-
     # --- the host -------------------------------------------------------------------------------------------
 
     def _set_up_host(self, journal: Journal) -> None:
-        # Imported after the fork: the worker needs none of it, and it is large.
+        # Imported after the fork: the workers need none of it, and it is large.
         from alagg.system import netlink
         from alagg.system.host import Host
 
@@ -187,12 +129,12 @@ class Node:
             self._follow_host()
 
     def _follow_host(self) -> None:
-        """Tell the worker what the host looks like now; then adapt what we set up there."""
+        """Tell the workers what the host looks like now; then adapt what we set up there."""
         names = {link.interface for link in self.config.links}
         interfaces = [interface for interface in self._watcher.interfaces if interface.name in names]
         facts = {interface.name: _facts(interface) for interface in interfaces}
         device = self._host.device.name if self._host.device else ""
-        self._tell(HostFacts(facts, self._local(), device))
+        self._workers.tell(HostFacts(facts, self._local(), device))
         try:
             self._host.update(interfaces)
         except HostError as error:
@@ -229,9 +171,9 @@ class Node:
             log.error("not reloaded: %s", error)  # noqa: TRY400 - a user reads one line, not a traceback
         else:
             self.config = config
-            self._tell(Reconfigure(config))
+            self._workers.tell(Reconfigure(config))
             self._follow_host()
-            log.info("reloaded: %d peers over %d links", len(config.peers), len(config.links))
+            log.info("reloaded: %s", _size(config))
         self._notifier.notify("READY=1")
 
     def _keep_fixed(self, new: Config) -> Config:
@@ -247,15 +189,17 @@ class Node:
     def _answer(self, request: str) -> dict[str, object]:
         if request != "status":
             return {"error": f"unknown request {request!r}; allowed: status"}
-        snapshot = self._ask(self._connection, SnapshotRequest())
-        assert isinstance(snapshot, dict)
+        try:
+            snapshots = self._workers.snapshots()
+        except NoAnswerError as error:
+            return {"error": str(error)}
         return {
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self.started, 3),
             "engine": form.engine(),
             "edges": form.edges(),
-            **snapshot,
+            **merge(snapshots),
         }
 
 
@@ -285,11 +229,9 @@ class _Signals:
             return []
 
 
-def _child(config: Config, ours: Connection, theirs: Connection, pcap: Path | None) -> None:
-    """Be the forked process. Our own end of the pipe is closed, so the supervisor's death reads as its end."""
-    signal.set_wakeup_fd(-1)
-    ours.close()
-    worker_process(config, theirs, pcap)
+def _size(config: Config) -> str:
+    workers = f", {config.workers} workers" if config.workers > 1 else ""
+    return f"{len(config.peers)} peers over {len(config.links)} links{workers}"
 
 
 def _facts(interface: Interface) -> InterfaceFacts:

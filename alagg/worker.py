@@ -1,7 +1,8 @@
 """Worker: the loop of the data plane. Poll, read a batch, engine, write; it waits for nobody.
 
-A worker is a process of its own. It shares nothing with the supervisor (`alagg.node`) but a connection, over which
-come what the supervisor knows of the host (`HostFacts`), new configurations, and requests for a snapshot.
+A worker is a process of its own. It shares nothing with the other workers, and with the supervisor (`alagg.node`)
+only a connection, over which come what the supervisor knows of the host (`HostFacts`), new configurations, and
+requests for a snapshot.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from alagg.control.snapshot import Json, snapshot
 from alagg.engine.endpoint import Endpoint
+from alagg.engine.events import LinkStateChanged
 from alagg.engine.header import SIZE
 from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
 from alagg.messages import Failed, HostFacts, Ready, Reconfigure, SnapshotRequest
@@ -71,8 +73,12 @@ class Worker:
         injector: Injector,
         open_port: Callable[[Config, str, Sequence[bytes]], Port],
         clock: Callable[[], float] = time.monotonic,
+        lane: int = 0,
     ) -> None:
-        """Set up the engine; ports open when `take_facts` says that their interfaces are there."""
+        """Set up the engine; ports open when `take_facts` says that their interfaces are there.
+
+        `lane` is the worker's number, from 0, and the number space of what it sends.
+        """
         self.config = config
         self.captures = captures
         self.injector = injector
@@ -90,7 +96,7 @@ class Worker:
         """While this lasts, the loop polls without sleeping (`busy_poll`)."""
         self._poll = select.poll()
         self._handlers: dict[int, Callable[[float], None]] = {}
-        node = NodeSettings(epoch, window=config.window, probe_interval=config.probe_interval)
+        node = NodeSettings(epoch, lane, window=config.window, probe_interval=config.probe_interval)
         self.endpoint = Endpoint(node, peer_settings(config), (), now)
         self._update_slots(now)
         for capture in captures:
@@ -213,7 +219,7 @@ class Worker:
         if packets:
             self.injector.send(packets)
         for event in endpoint.take_events():
-            log_event(event)
+            log_event(event, endpoint.settings.lane)
 
     def _send(self, link: Link, now: float) -> None:
         slot, remote = self.remotes[link]
@@ -333,50 +339,72 @@ def peer_settings(config: Config) -> list[PeerSettings]:
     ]
 
 
-def log_event(event: Event) -> None:
-    """Write what happened to the log, one readable line."""
-    log.log(logging.WARNING if event.bad else logging.INFO, "%s", event, extra=asdict(event))
+def log_event(event: Event, lane: int = 0) -> None:
+    """Write what happened to the log, one readable line.
+
+    Every worker watches each link by probes of its own and comes to the same result: the first one tells it.
+    """
+    level = logging.WARNING if event.bad else logging.INFO
+    if lane and isinstance(event, LinkStateChanged):
+        level = logging.DEBUG
+    log.log(level, "%s%s", f"worker {lane}: " if lane else "", event, extra=asdict(event))
 
 
-def worker_process(config: Config, connection: Connection, pcap: Path | None) -> None:
-    """Be the worker process: open the edges, then work until the supervisor says stop, or is gone."""
-    # The supervisor ends us over the connection: a Ctrl-C in the terminal reaches both processes at once.
+def worker_process(config: Config, connection: Connection, pcap: Path | None, number: int = 0) -> None:
+    """Be the worker process of a number: open the edges, then work until the supervisor says stop, or is gone."""
+    # The supervisor ends us over the connection: a Ctrl-C in the terminal reaches all processes at once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     epoch = int.from_bytes(os.urandom(4), "big")
     with ExitStack() as stack:
         try:
-            worker = Worker(config, epoch, _captures(config), RawInjector(config.mark), _port_opener(pcap, stack))
+            captures = _captures(config, number)
+            open_port = _port_opener(_pcap_of(pcap, config, number), number, stack)
+            worker = Worker(config, epoch, captures, RawInjector(config.mark), open_port, lane=number)
         except OSError as error:
-            connection.send(Failed(_why(error, config)))
+            connection.send(Failed(_why(error, config, number)))
             return
         _Supervised(worker, connection)
         connection.send(Ready())
         worker.run()
 
 
-def _captures(config: Config) -> list[Capture]:
-    captures: list[Capture] = [NfqueueCapture(config.queue)]
-    if config.tcp_queue is not None:
-        captures.append(NfqueueCapture(config.tcp_queue, super_packets=True))
+def _captures(config: Config, number: int) -> list[Capture]:
+    captures: list[Capture] = [NfqueueCapture(config.queue_of(number))]
+    tcp_queue = config.tcp_queue_of(number)
+    if tcp_queue is not None:
+        captures.append(NfqueueCapture(tcp_queue, super_packets=True))
     return captures
 
 
-def _why(error: OSError, config: Config) -> str:
+def _why(error: OSError, config: Config, number: int) -> str:
     text = error.strerror or str(error)
-    queues = str(config.queue) if config.tcp_queue is None else f"{config.queue} and {config.tcp_queue}"
+    queue, tcp_queue = config.queue_of(number), config.tcp_queue_of(number)
+    queues = str(queue) if tcp_queue is None else f"{queue} and {tcp_queue}"
     return f"cannot capture from NFQUEUE {queues}: {text} (is another program using it? are you root?)"
 
 
-def _port_opener(pcap: Path | None, stack: ExitStack) -> Callable[[Config, str, Sequence[bytes]], Port]:
+def _pcap_of(pcap: Path | None, config: Config, number: int) -> Path | None:
+    """Give the worker's own capture file: FILE of the only worker, else FILE with the number before its ending.
+
+    Two processes cannot write one file without waiting for each other; `mergecap` makes one of them afterwards.
+    """
+    if pcap is None or config.workers == 1:
+        return pcap
+    return pcap.with_name(f"{pcap.stem}-{number}{pcap.suffix}")
+
+
+def _port_opener(
+    pcap: Path | None, number: int, stack: ExitStack
+) -> Callable[[Config, str, Sequence[bytes]], Port]:
     """Give what opens an interface's port; the frames of all of them go to one capture file, if any."""
     file = PcapFile(pcap, time.time_ns) if pcap else None
     if file is not None:
         stack.callback(file.close)
 
     def open_port(config: Config, interface: str, remotes: Sequence[bytes]) -> Port:
-        port = EthernetPort(interface, remotes, config.ethertype)
+        port = EthernetPort(interface, remotes, config.ethertype, number, config.workers)
         wrapped: Port = Trace(port, interface) if config.log_level == "debug" else port
         return wrapped if file is None else Pcap(wrapped, file, port.suffix)
 

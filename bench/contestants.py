@@ -6,15 +6,16 @@ import os
 import re
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from alagg import form
 from alagg.lab.topology import Lab
 from bench.machine import peak_memory
-from bench.tunnels import openvpn, wireguard_go
+from bench.tunnels import forget_wireguard_go, openvpn, wireguard_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,14 @@ WAKING: Final = 0.5
 """Seconds after which a node that was halted has noticed that time has passed."""
 
 
+class Share(Enum):
+    """How much of a contestant is measured."""
+
+    FULL = "everything"
+    SHORT = "everything, in less time"
+    TCP = "TCP and memory"
+
+
 class Contestant:
     """Two hosts, `lab.a` and `lab.b`, and what joins them. A new one overrides what is different about it."""
 
@@ -38,17 +47,17 @@ class Contestant:
     datagrams: ClassVar[bool] = True
     """Whether it carries UDP."""
 
-    def __init__(self, title: str, links: int = 1, *, thorough: bool = True) -> None:
+    def __init__(self, title: str, links: int = 1, share: Share = Share.FULL) -> None:
         """Describe it; nothing is set up before it is entered.
 
         Args:
             title: what tables call it.
             links: how many links join the hosts.
-            thorough: whether everything is measured; else only TCP.
+            share: how much is measured.
         """
         self.title = title
         self.links = links
-        self.thorough = thorough
+        self.share = share
         self.lab = Lab(links=links, direct=True)
 
     def __enter__(self) -> Self:
@@ -60,7 +69,7 @@ class Contestant:
             self.set_up()
             self._signal(signal.SIGSTOP)
         except BaseException:
-            self.lab.__exit__(None, None, None)
+            self.__exit__(None, None, None)
             raise
         return self
 
@@ -68,9 +77,13 @@ class Contestant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.lab.__exit__(kind, error, trace)
+        self.tidy_up()
 
     def set_up(self) -> None:
         """Start what joins the hosts; the lab's end is its end. Until its first turn it is halted."""
+
+    def tidy_up(self) -> None:
+        """Remove what the lab's end has left; also after `set_up` has failed."""
 
     @property
     def address(self) -> str:
@@ -98,7 +111,9 @@ class Contestant:
     def _signal(self, number: signal.Signals) -> None:
         for host in self.lab.hosts:
             for pid in self.processes(host):
-                os.kill(pid, number)
+                # One that has died is found out by who needs it.
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def wake(self) -> None:
         """Wait until it works again after a halt."""
@@ -134,6 +149,10 @@ class WireguardGo(Contestant):
         """Start a tunnel between the hosts."""
         self._tunnel = wireguard_go(self.lab)
 
+    def tidy_up(self) -> None:
+        """Remove its sockets."""
+        forget_wireguard_go(self.lab)
+
     @property
     def address(self) -> str:
         """The address at the tunnel's other end."""
@@ -160,6 +179,7 @@ class Form:
     pure: str = ""
     """The value of the environment's `ALAGG_PURE`."""
     options: Mapping[str, str] = field(default_factory=dict)
+    share: Share = Share.TCP
 
 
 class Alagg(Contestant):
@@ -172,7 +192,7 @@ class Alagg(Contestant):
         Args:
             scheduler: how packets are laid on links.
             links: how many links there are.
-            how: a form other than the fastest one; then only TCP is measured.
+            how: a form other than the fastest one; on a single link only TCP is measured then.
             name: what tables call it instead of the scheduler.
             more_config: text for the end of both configuration files.
         """
@@ -180,7 +200,13 @@ class Alagg(Contestant):
         self.how = how or Form("")
         self._more_config = more_config
         super().__init__(", ".join(filter(None, (f"alagg {name or scheduler}", self.how.title))), links,
-                         thorough=how is None)
+                         self._share(how, links))
+
+    @staticmethod
+    def _share(how: Form | None, links: int) -> Share:
+        if how is None:
+            return Share.FULL
+        return how.share if links > 1 else Share.TCP
 
     def set_up(self) -> None:
         """Start both nodes, and wait until each hears the other on every link."""
@@ -231,8 +257,8 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 
 FORMS: Final = {
-    "plain-engine": Form("plain engine", pure="1"),
-    "plain": Form("all plain", pure="all"),
+    "plain-engine": Form("plain engine", pure="1", share=Share.SHORT),
+    "plain": Form("all plain", pure="all", share=Share.SHORT),
     "no-gso": Form("gso = no", options={"gso": "no"}),
 }
 """The forms that are measured beside the fastest one: compiled, with super-packets."""
@@ -259,9 +285,11 @@ CONTESTANTS: Final[dict[str, Callable[[], Contestant]]] = {
     **_alagg(),
 }
 """What makes each contestant, by its name, in the order in which they take turns."""
+FULL: Final = tuple(name for name in CONTESTANTS if not name.startswith("alagg-one-link-"))
+"""Those of a whole run; what a form costs, two links tell."""
 QUICK: Final = (
     "veth", "mptcp", "wireguard-go", "openvpn", "alagg-one-link", "alagg-redundant", "alagg-round-robin",
-    "alagg-redundant-plain",
+    "alagg-redundant-plain-engine", "alagg-redundant-plain",
 )
 """Those that the goals speak of."""
 CEILING: Final = "veth"

@@ -7,34 +7,30 @@ ends of it.
 
 from __future__ import annotations
 
-import json
 import os
-import select
-import subprocess
 import time
-from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg.lab.namespace import LabError, finish, python
-from bench.contestants import CEILING, CONTESTANTS
+from alagg.lab.namespace import LabError
+from bench.contestants import CONTESTANTS, Share
+from bench.failures import FAILURES, line
+from bench.pairs import exchange, start
 from bench.search import Rate, Trial, search
+from bench.standing import Standing, add_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from alagg.lab.host import Host
     from bench.contestants import Contestant
 
-_MODULE: Final = "bench.traffic"
-_START_TIMEOUT: Final = 20.0
-_GRACE: Final = 30.0
-"""Seconds that a tool may take beyond its own time."""
 MIN_SHARE: Final = 0.1
 """Share of the bytes that each link must carry, or the links were not really joined."""
 ATTEMPTS: Final = 3
+CHANCES: Final = 2
+"""How many rounds may fail until a contestant is out."""
 PING_TIME: Final = 0.004
 """Seconds that a round trip may take on the average, its pause included; then the rest is left out."""
 PERCENTILES: Final = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
@@ -47,84 +43,98 @@ class Plan:
     """How long everything takes."""
 
     rounds: int = 3
-    budget: float = 780.0
+    budget: float = 820.0
     """Seconds after which no further round is begun; it would end later."""
-    tcp_seconds: float = 2.5
+    tcp_seconds: float = 2.0
     flows: tuple[int, ...] = (1, 8)
-    trial_seconds: float = 0.4
-    trials: int = 5
+    trial_seconds: float = 0.3
+    trials: int = 4
     precision: float = 0.06
     """Width of the bracket at which the search for a rate ends, as a share."""
     sizes: tuple[int, ...] = (64, 512, 1400)
     """Bytes of the UDP payload."""
     pings: int = 1000
-    loaded_pings: int = 1000
+    loaded_pings: int = 600
+
+    only_tcp: frozenset[Share] = frozenset({Share.TCP})
+    """Of whom only TCP and memory are measured."""
+
+    def shared(self, share: Share) -> Plan:
+        """Give the plan for a contestant; those there for comparison have less, but as long a transfer."""
+        if share is Share.FULL:
+            return self
+        if share is Share.TCP:
+            return replace(self, flows=self.flows[:1])
+        return replace(
+            self, trial_seconds=self.trial_seconds / 2, trials=min(self.trials, 3), precision=self.precision * 2,
+            pings=self.pings // 2, loaded_pings=self.loaded_pings // 2,
+        )
 
 
 FULL: Final = Plan()
 QUICK: Final = Plan(
-    rounds=2, budget=135.0, tcp_seconds=1.0, flows=(1,), trial_seconds=0.2, trials=3, precision=0.2, sizes=(64, 1400),
-    pings=300, loaded_pings=150,
+    rounds=2, budget=170.0, tcp_seconds=1.0, flows=(1,), trial_seconds=0.2, trials=3, precision=0.2, sizes=(64, 1400),
+    pings=300, loaded_pings=150, only_tcp=frozenset({Share.SHORT, Share.TCP}),
 )
 
 
-@dataclass
-class Standing:
-    """One contestant's figures so far."""
+def run(
+    names: Sequence[str], plan: Plan, standings: dict[str, Standing], *, say: Callable[[str], None],
+    fail: Callable[[str], None],
+) -> None:
+    """Let the contestants take turns.
 
-    contestant: Contestant
-    samples: dict[str, list[float]] = field(default_factory=dict)
-    """By the figure's name, one of each round."""
-    capped: Counter[str] = field(default_factory=Counter)
-    """In how many rounds the generator, not the path, limited a figure."""
+    One that cannot be set up, or fails in a turn, is told; the others go on, and what it has reached counts. It gets
+    another chance in the next round.
 
-    def add(self, name: str, value: float) -> None:
-        """Note one figure of this round."""
-        self.samples.setdefault(name, []).append(value)
-
-    def last(self, name: str) -> float | None:
-        """Give a figure of the round before."""
-        return self.samples[name][-1] if name in self.samples else None
-
-
-def run(names: Sequence[str], plan: Plan, say: Callable[[str], None]) -> dict[str, Standing]:
-    """Let the contestants take turns; give the figures of each. One that cannot be set up is said and left out.
-
-    Raises:
-        LabError: a contestant could not be measured, or none could be set up.
+    Args:
+        names: who takes part.
+        plan: how long everything takes.
+        standings: gets the figures of each; whoever interrupts finds there what was measured until then.
+        say: is told what comes next.
+        fail: is told what could not be measured, and why, in a line.
     """
-    with ExitStack() as labs:
-        standings: dict[str, Standing] = {}
-        for name in names:
-            try:
-                standings[name] = Standing(labs.enter_context(CONTESTANTS[name]()))
-            except LabError as error:
-                say(f"{name} does not take part: {error}")
-        if not standings:
-            raise LabError("no contestant could be set up")
-        begin = time.monotonic()
-        for number in range(plan.rounds):
-            if number and (time.monotonic() - begin) * (number + 1) / number > plan.budget:
-                say(f"no time for more than {number} rounds")
-                break
-            for standing in standings.values():
-                say(f"round {number + 1} of {plan.rounds}: {standing.contestant.title}")
-                with standing.contestant.turn():
-                    for measure in MEASURES if standing.contestant.thorough else BRIEF:
-                        measure(standing, plan)
+    try:
+        with ExitStack() as labs:
+            for name in names:
+                try:
+                    standings[name] = Standing(labs.enter_context(CONTESTANTS[name]()))
+                except FAILURES as error:
+                    fail(f"{name} does not take part: {line(error)}")
+            begin = time.monotonic()
+            for number in range(plan.rounds if standings else 0):
+                if number and (time.monotonic() - begin) * (number + 1) / number > plan.budget:
+                    say(f"no time for more than {number} rounds")
+                    break
+                take_turns(standings, number, plan, say=say, fail=fail)
+    finally:
         add_differences(standings)
-        return standings
 
 
-def add_differences(standings: dict[str, Standing]) -> None:
-    """Add the round-trip time beyond the bare link's, round by round."""
-    if CEILING not in standings:
-        return
-    for name in [name for name in standings[CEILING].samples if name.startswith("rtt_")]:
-        base = standings[CEILING].samples[name]
-        for standing in standings.values():
-            for value, bare in zip(standing.samples.get(name, ()), base, strict=False):
-                standing.add(f"added_{name}", value - bare)
+def take_turns(
+    standings: Mapping[str, Standing], number: int, plan: Plan, *, say: Callable[[str], None],
+    fail: Callable[[str], None],
+) -> None:
+    """Let everybody who is still in be measured in one round."""
+    for standing in standings.values():
+        if standing.failed < CHANCES:
+            say(f"round {number + 1} of {plan.rounds}: {standing.contestant.title}")
+            take_turn(standing, number, plan, fail)
+
+
+def take_turn(standing: Standing, number: int, plan: Plan, fail: Callable[[str], None]) -> None:
+    """Measure one contestant in one round; what fails costs it the rest of this round."""
+    standing.round = number
+    share = standing.contestant.share
+    own = plan.shared(share)
+    try:
+        with standing.contestant.turn():
+            for measure in BRIEF if share in plan.only_tcp else MEASURES:
+                measure(standing, own)
+    except FAILURES as error:
+        standing.failed += 1
+        last = "; it is out" if standing.failed == CHANCES else ""
+        fail(f"{standing.contestant.title} failed in round {number + 1}: {line(error)}{last}")
 
 
 # --- what is measured ----------------------------------------------------------------------------------------------
@@ -132,7 +142,7 @@ def add_differences(standings: dict[str, Standing]) -> None:
 
 def tcp(standing: Standing, plan: Plan) -> None:
     """TCP goodput, what the processors spent for it on both ends, and what others took of them meanwhile."""
-    for flows in plan.flows if standing.contestant.thorough else plan.flows[:1]:
+    for flows in plan.flows:
         result = transfer(standing.contestant, plan.tcp_seconds, flows)
         standing.add(f"tcp_{flows}_bit_per_s", result["bytes"] * 8 / result["seconds"])
         standing.add(f"tcp_{flows}_cpu_s_per_gb", result["ours"] / result["bytes"] * 1e9)
@@ -236,81 +246,3 @@ def try_rate(contestant: Contestant, size: int, seconds: float, rate: float) -> 
     result = exchange(contestant, "flood-server", "flood", size=size, seconds=seconds, rate=rate, count=count)
     sent, arrived = result["client"], result["server"]
     return Trial(sent["sent"], sent["seconds"], arrived["received"], arrived["seconds"])
-
-
-# --- tools in pairs ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A tool on the second host and its counterpart on the first, both running."""
-
-    serving: subprocess.Popen[bytes]
-    asking: subprocess.Popen[bytes]
-    timeout: float
-
-    def finish(self) -> dict[str, Any]:
-        """Wait for both; give what both said, and each under its side.
-
-        Raises:
-            LabError: one of them failed or did not end.
-        """
-        sent = _end(self.asking, self.timeout)
-        arrived = _end(self.serving, self.timeout)
-        return {**sent, **arrived, "client": sent, "server": arrived}
-
-
-def exchange(contestant: Contestant, server: str, client: str, **options: object) -> dict[str, Any]:
-    """Run a tool on the second host and its counterpart on the first; give what both said, and each under its side.
-
-    Raises:
-        LabError: one of them failed or did not end.
-    """
-    with ExitStack() as stack:
-        return start(stack, contestant, server, client, **options).finish()
-
-
-def start(stack: ExitStack, contestant: Contestant, server: str, client: str, **options: object) -> Pair:
-    """Start a pair of tools; the stack ends them if nobody else does.
-
-    Raises:
-        LabError: the server did not start.
-    """
-    here, there, address = contestant.lab.a, contestant.lab.b, contestant.address
-    given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    seconds = options.get("seconds", 0.0)
-    serving = _start(stack, there, server, address, *given)
-    port = _first_line(serving, server)["port"]
-    asking = _start(stack, here, client, address, f"--port={port}", *given)
-    return Pair(serving, asking, _GRACE + (seconds if isinstance(seconds, float) else 0.0))
-
-
-def _start(stack: ExitStack, host: Host, *arguments: str) -> subprocess.Popen[bytes]:
-    process = host.popen(python(_MODULE, *arguments))
-    stack.callback(finish, process)
-    return process
-
-
-def _first_line(process: subprocess.Popen[bytes], tool: str) -> dict[str, Any]:
-    assert process.stdout
-    if select.select([process.stdout], (), (), _START_TIMEOUT)[0] and (line := process.stdout.readline()):
-        values: dict[str, Any] = json.loads(line)
-        return values
-    process.kill()
-    raise LabError(f"{tool} did not start: {process.communicate()[1].decode()}")
-
-
-def _end(process: subprocess.Popen[bytes], timeout: float) -> dict[str, Any]:
-    try:
-        output, errors = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise LabError(f"{_said(process)} did not end within {timeout:g} s") from None
-    if process.returncode:
-        raise LabError(f"{_said(process)} failed: {errors.decode()}")
-    values: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return values
-
-
-def _said(process: subprocess.Popen[bytes]) -> str:
-    assert isinstance(process.args, list)
-    return " ".join(map(str, process.args[process.args.index(_MODULE):]))

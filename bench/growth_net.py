@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.table import Table
-
 from bench.contestants import Alagg, Contestant
 from bench.end_to_end import transfer
-from bench.summary import summarise
+from bench.failures import FAILURES, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +19,31 @@ if TYPE_CHECKING:
 LINKS: Final = (1, 2, 4, 8)
 FLOWS: Final = (1, 10, 1000)
 PEERS: Final = (1, 16, 128)
-BASE: Final = 2
-"""Links to which the others' cost is compared."""
-SECONDS: Final = 3.0
+BASE: Final = {"links": 2}
+"""To which value of an axis the others are compared; 1 where it is not said."""
+SECONDS: Final = 1.5
 ROUNDS: Final = 3
+BARE: Final = "flows, bare veth"
+"""What so many flows cost without alagg: the kernel's TCP on both ends has more to do, too."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """One transfer."""
+
+    bit_per_s: float
+    cpu_s_per_gb: float
+
+
+@dataclass(frozen=True)
+class Way:
+    """What grows, how far, and the transfers by the number of their round."""
+
+    axis: str
+    value: int
+    make: Callable[[], Contestant]
+    flows: int = 1
+    rounds: dict[int, Load] = field(default_factory=dict)
 
 
 def others(count: int) -> str:
@@ -35,45 +55,49 @@ def others(count: int) -> str:
     )
 
 
-def ways() -> dict[tuple[str, int], tuple[Callable[[], Contestant], int]]:
-    """Give what is measured, by axis and value: who, and with how many flows."""
+def ways() -> list[Way]:
+    """Give what is measured: two links, one flow and one peer but for what grows."""
     bond = partial(Alagg, "round-robin", 2)
-    return {
-        **{("links", count): (partial(Alagg, "round-robin", count), 1) for count in LINKS},
-        **{("flows", count): (bond, count) for count in FLOWS},
-        # What so many flows cost without alagg: the kernel's TCP on both ends has more to do, too.
-        **{("flows, bare veth", count): (partial(Contestant, "veth"), count) for count in FLOWS},
-        **{("peers", count): (partial(bond, more_config=others(count - 1)), 1) for count in PEERS},
-    }
+    return [
+        *(Way("links", count, partial(Alagg, "round-robin", count)) for count in LINKS),
+        *(Way("flows", count, bond, count) for count in FLOWS),
+        *(Way(BARE, count, partial(Contestant, "veth"), count) for count in FLOWS),
+        *(Way("peers", count, partial(bond, more_config=others(count - 1))) for count in PEERS),
+    ]
 
 
-def run(console: Console, *, quick: bool) -> list[dict[str, Any]]:
-    """Measure every way, in turns, and show the medians."""
-    seconds, rounds = (SECONDS / 3, 1) if quick else (SECONDS, ROUNDS)
-    goodput: dict[tuple[str, int], list[float]] = {key: [] for key in ways()}
-    cost: dict[tuple[str, int], list[float]] = {key: [] for key in ways()}
+def run(console: Console, fail: Callable[[str], None], *, quick: bool) -> list[Way]:
+    """Measure every way, in turns; say what fails, and go on without it."""
+    seconds, rounds = (SECONDS / 2, 1) if quick else (SECONDS, ROUNDS)
+    entered: list[tuple[Way, Contestant]] = []
     with ExitStack() as labs:
-        entered = {key: (labs.enter_context(make()), flows) for key, (make, flows) in ways().items()}
-        for _ in range(rounds):
-            for key, (contestant, flows) in entered.items():
-                console.print(f"round-robin, {key[1]} {key[0]} ...")
-                with contestant.turn():
-                    result = transfer(contestant, seconds, flows)
-                goodput[key].append(result["bytes"] * 8 / result["seconds"])
-                cost[key].append(result["ours"] / result["bytes"] * 1e9)
-    console.print(_table(goodput, cost))
-    return [{"axis": axis, "value": value, "bit_per_s": goodput[axis, value], "cpu_s_per_gb": cost[axis, value]}
-            for axis, value in goodput]
+        for way in ways():
+            try:
+                entered.append((way, labs.enter_context(way.make())))
+            except FAILURES as error:
+                fail(f"growth to {way.value} {way.axis} is not measured: {line(error)}")
+        for number in range(rounds):
+            console.print(f"growth end to end, round {number + 1} of {rounds} ...")
+            for way, contestant in entered:
+                try:
+                    with contestant.turn():
+                        way.rounds[number] = _load(transfer(contestant, seconds, way.flows))
+                except FAILURES as error:
+                    fail(f"growth to {way.value} {way.axis} failed in round {number + 1}: {line(error)}")
+    return [way for way, _ in entered if way.rounds]
 
 
-def _table(goodput: dict[tuple[str, int], list[float]], cost: dict[tuple[str, int], list[float]]) -> Table:
-    table = Table(title="Growth, end to end: alagg round-robin; two links, one flow, one peer but for what grows",
-                  title_justify="left")
-    for title in ("what grows", "to", "Mbit/s", "s/GB", "x"):
-        table.add_column(title, justify="left" if title == "what grows" else "right")
-    for (axis, value), rates in goodput.items():
-        spent = summarise(cost[axis, value]).median
-        base = summarise(cost[axis, BASE if axis == "links" else 1]).median
-        rate = summarise(rates).median / 1e6
-        table.add_row(axis, f"{value:,}", f"{rate:,.0f}", f"{spent:.2f}", f"{spent / base:.2f}")
-    return table
+def _load(result: dict[str, Any]) -> Load:
+    return Load(result["bytes"] * 8 / result["seconds"], result["ours"] / result["bytes"] * 1e9)
+
+
+def values(measured: list[Way]) -> list[dict[str, Any]]:
+    """Give what was measured for the JSON file, one sample of each round."""
+    return [
+        {
+            "axis": way.axis, "value": way.value,
+            "bit_per_s": [load.bit_per_s for load in way.rounds.values()],
+            "cpu_s_per_gb": [load.cpu_s_per_gb for load in way.rounds.values()],
+        }
+        for way in measured
+    ]

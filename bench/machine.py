@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-_BUSY: Final = (0, 1, 2, 5, 6)
+BUSY: Final = 0.1
+"""Share of the processors used by others from which on results deserve a warning."""
+_WORK: Final = (0, 1, 2, 5, 6)
 """Fields of /proc/stat that mean work: user, nice, system, irq, softirq (idle, iowait and steal do not)."""
 _KERNEL_THREAD: Final = 0x0020_0000
 """PF_KTHREAD (linux/sched.h)."""
@@ -48,7 +50,7 @@ def spent(owner: int) -> Spent:
     ticks = os.sysconf("SC_CLK_TCK")
     others = others_of(processes(), owner)
     fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
-    return Spent(sum(int(fields[index]) for index in _BUSY) / ticks, others / ticks)
+    return Spent(sum(int(fields[index]) for index in _WORK) / ticks, others / ticks)
 
 
 def processes() -> dict[int, Process]:

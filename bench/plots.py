@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.report import figure_of
+from bench.figures import figure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 BARS: Final = {
@@ -35,19 +36,20 @@ def draw(values: Mapping[str, Any], directory: Path, command: str) -> list[Path]
     if "end_to_end" in values:
         drawn += [path for name, figures in BARS.items()
                   if (path := _bars(values["end_to_end"], figures, directory / f"{name}.svg", command))]
-    if "growth" in values:
-        drawn.append(_growth(values["growth"], directory / "growth.svg", command))
+    for key, (name, draw_one) in OTHERS.items():
+        if values.get(key):
+            picture = _picture(6)
+            draw_one(picture.subplots(), values[key])
+            drawn.append(_save(picture, directory / f"{name}.svg", command))
     return drawn
 
 
 def _bars(contestants: Mapping[str, Any], names: Sequence[str], path: Path, command: str) -> Path | None:
-    from matplotlib.figure import Figure  # noqa: PLC0415 - optional
-
     names = [name for name in names if any(name in one["figures"] for one in contestants.values())]
     if not names:
         return None
     shown = {name: one for name, one in contestants.items() if any(figure in one["figures"] for figure in names)}
-    picture = Figure(figsize=(9, 1.2 + len(shown) * (0.2 + 0.16 * len(names))), layout="constrained")
+    picture = _picture(1.2 + len(shown) * (0.2 + 0.16 * len(names)))
     axes = picture.subplots()
     height = 0.8 / len(names)
     for index, name in enumerate(names):
@@ -65,11 +67,7 @@ def _bars(contestants: Mapping[str, Any], names: Sequence[str], path: Path, comm
     return _save(picture, path, command)
 
 
-def _growth(rows: Sequence[Mapping[str, Any]], path: Path, command: str) -> Path:
-    from matplotlib.figure import Figure  # noqa: PLC0415 - optional
-
-    picture = Figure(figsize=(9, 1.2 + 0.28 * len(rows)), layout="constrained")
-    axes = picture.subplots()
+def _growth(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     labels = [f"{row['axis']}: {row['value']}" for row in rows]
     axes.barh(labels, [row["relative"] for row in rows])
     axes.axvline(1.0, color="black", linewidth=0.8)
@@ -77,7 +75,50 @@ def _growth(rows: Sequence[Mapping[str, Any]], path: Path, command: str) -> Path
     axes.invert_yaxis()
     axes.set_xlabel("engine's cost per packet, out and in, relative to the base")
     axes.legend(fontsize="small")
-    return _save(picture, path, command)
+
+
+def _growth_net(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    for axis in dict.fromkeys(row["axis"] for row in rows):
+        own = [row for row in rows if row["axis"] == axis]
+        axes.plot([row["value"] for row in own], [median(row["cpu_s_per_gb"]) for row in own], marker="o", label=axis)
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("how many of what grows")
+    axes.set_ylabel("CPU seconds per GB, both ends")
+    axes.legend(fontsize="small")
+
+
+def _loss(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    for title in dict.fromkeys(row["title"] for row in rows):
+        own = [row for row in rows if row["title"] == title]
+        rates = [median(row["bit_per_s"]) / 1e6 for row in own]
+        axes.plot([row["link_loss"] * 100 for row in own], rates, marker="o", label=title)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("% of its frames that each link loses")
+    axes.set_ylabel("TCP goodput, Mbit/s")
+    axes.legend(fontsize="small")
+
+
+def _soak(axes: Any, soak: Mapping[str, Any]) -> None:
+    held = soak["memory_bytes"]
+    step = soak["minutes"] / len(held)
+    axes.plot([step * number for number in range(1, len(held) + 1)], [one / 1e6 for one in held])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("minutes at full speed")
+    axes.set_ylabel("memory of a node, MB")
+
+
+OTHERS: Final[dict[str, tuple[str, Callable[[Any, Any], None]]]] = {
+    "growth": ("growth", _growth), "growth_end_to_end": ("growth-end-to-end", _growth_net),
+    "loss_end_to_end": ("losses", _loss), "soak": ("soak", _soak),
+}
+"""The other pictures by their key in the JSON file: the file's name, and what draws into it."""
+
+
+def _picture(height: float) -> Any:
+    from matplotlib.figure import Figure  # noqa: PLC0415 - optional
+
+    return Figure(figsize=(9, height), layout="constrained")
 
 
 def _save(picture: Any, path: Path, command: str) -> Path:

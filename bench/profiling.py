@@ -25,6 +25,7 @@ from rich.table import Table
 from alagg.lab.namespace import LabError
 from bench import end_to_end
 from bench.contestants import CONTESTANTS, Alagg
+from bench.pairs import start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -99,7 +100,7 @@ def profile(given: argparse.Namespace, console: Console) -> None:
         stack.enter_context(contestant.turn())
         workers = {host.letter: host.node.processes()[-1] for host in contestant.lab.hosts}
         end_to_end.transfer(contestant, 0.5, given.flows)
-        pair = end_to_end.start(
+        pair = start(
             stack, contestant, "bulk-server", "bulk", protocol="tcp", seconds=given.seconds * 3 + 1, flows=given.flows
         )
         samples = list(parse(record(workers.values(), given.seconds, given.output)))

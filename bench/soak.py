@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import end_to_end
 from bench.contestants import CONTESTANTS
+from bench.pairs import start
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 CONTESTANT: Final = "alagg-redundant"
 SAMPLES: Final = 60
-WARM_UP: Final = 0.1
-"""Share of the time after which memory should grow no more."""
+TENTH: Final = SAMPLES // 10
 
 
-def run(console: Console, minutes: float) -> dict[str, Any]:
-    """Transfer, look at both nodes' memory, and show it."""
-    seconds = minutes * 60
-    held: list[int] = []
+@dataclass(frozen=True)
+class Soak:
+    """What was seen."""
+
+    minutes: float
+    bit_per_s: float
+    held: tuple[int, ...]
+    """Bytes of the larger node, supervisor and worker, at equal distances of time."""
+
+    @property
+    def growth(self) -> float:
+        """Bytes by which the node grew, from the second tenth of the time (the first one warms up) to the last."""
+        return statistics.median(self.held[-TENTH:]) - statistics.median(self.held[TENTH : 2 * TENTH])
+
+    def values(self) -> dict[str, Any]:
+        """Give it for the JSON file."""
+        return {"minutes": self.minutes, "bit_per_s": self.bit_per_s, "memory_bytes": self.held,
+                "growth_bytes": self.growth}
+
+
+def run(console: Console, minutes: float) -> Soak:
+    """Transfer, and look at both nodes' memory.
+
+    Raises:
+        LabError: a node or the transfer fails.
+    """
+    seconds, held = minutes * 60, []
     with ExitStack() as stack:
         contestant = stack.enter_context(CONTESTANTS[CONTESTANT]())
         stack.enter_context(contestant.turn())
         console.print(f"{contestant.title}: a TCP transfer of {minutes:g} minutes ...")
-        pair = end_to_end.start(stack, contestant, "bulk-server", "bulk", protocol="tcp", seconds=seconds)
+        pair = start(stack, contestant, "bulk-server", "bulk", protocol="tcp", seconds=seconds)
         for _ in range(SAMPLES):
             time.sleep(seconds / SAMPLES)
             held.append(max(host.node.memory() for host in contestant.lab.hosts))
         result = pair.finish()
-    settled = held[int(len(held) * WARM_UP):]
-    growth = settled[-1] - settled[0]
-    goodput = result["bytes"] * 8 / result["seconds"]
-    console.print(f"{goodput / 1e6:,.0f} Mbit/s; a node held {max(held) / 1e6:.1f} MB at most, and after the first "
-                  f"tenth of the time {growth / 1e6:+.1f} MB")
-    return {"minutes": minutes, "bit_per_s": goodput, "memory_bytes": held, "growth_bytes": growth}
+    return Soak(minutes, result["bytes"] * 8 / result["seconds"], tuple(held))

@@ -44,8 +44,7 @@ def wireguard_go(lab: Lab) -> Tunnel:
         LabError: its programs are missing, or the tunnel does not work.
     """
     _require("wireguard-go", "wg")
-    # Its socket lies in a directory that all namespaces share, so the name has to be unique on the machine.
-    names = {host.letter: f"wg{os.getpid() % 10**8}{host.letter}" for host in lab.hosts}
+    names = {host.letter: _wireguard_name(host.letter) for host in lab.hosts}
     keys = {host.letter: lab.directory / f"wg-{host.letter}.key" for host in lab.hosts}
     public, processes = {}, {}
     for host in lab.hosts:
@@ -55,12 +54,27 @@ def wireguard_go(lab: Lab) -> Tunnel:
         processes[host.letter] = _start(lab, host, ["wireguard-go", "--foreground", names[host.letter]])
     for number, (host, peer) in enumerate((lab.hosts, lab.hosts[::-1]), 1):
         name = names[host.letter]
-        _await(Path(f"/var/run/wireguard/{name}.sock").exists, "wireguard-go")
+        _await(_wireguard_socket(name).exists, "wireguard-go")
         host.run(["wg", "set", name, "private-key", str(keys[host.letter]), "listen-port", "51820",
                   "peer", public[peer.letter], "endpoint", f"{peer.ipv4}:51820",
                   "allowed-ips", f"10.97.0.{3 - number}/32"])
         host.ip(f"address add 10.97.0.{number}/24 dev {name}", f"link set {name} mtu {WIREGUARD_MTU} up")
     return _working(lab, Tunnel("10.97.0.2", processes))
+
+
+def forget_wireguard_go(lab: Lab) -> None:
+    """Remove the sockets that wireguard-go leaves behind when it is killed."""
+    for host in lab.hosts:
+        _wireguard_socket(_wireguard_name(host.letter)).unlink(missing_ok=True)
+
+
+def _wireguard_name(letter: str) -> str:
+    # Its socket lies in a directory that all namespaces share, so the name has to be unique on the machine.
+    return f"wg{os.getpid() % 10**8}{letter}"
+
+
+def _wireguard_socket(name: str) -> Path:
+    return Path(f"/var/run/wireguard/{name}.sock")
 
 
 def openvpn(lab: Lab) -> Tunnel:

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from alagg import form
-from alagg import node as node_module
+from alagg import workers as workers_module
 from alagg.config import load
 from alagg.control.socket import ControlError
 from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
-from alagg.node import NodeError, run
+from alagg.node import run
 from alagg.system import HostError
 from alagg.system.journal import Change, Journal
 from alagg.system.netlink import ETHERNET, Interface
+from alagg.workers import WorkerError
 from tests.engine.helpers import TWO, networks
 from tests.memory_net import write_config
 
@@ -93,7 +94,7 @@ class Stage:
             end.close()
 
 
-def obedient(config: Config, connection: Connection, pcap: Path | None) -> None:
+def obedient(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
     """Be a worker that writes down what it is told."""
     connection.send(Ready())
     with (config.path.parent / "told").open("w", buffering=1) as told:
@@ -106,23 +107,23 @@ def obedient(config: Config, connection: Connection, pcap: Path | None) -> None:
                 return
 
 
-def mortal(config: Config, connection: Connection, pcap: Path | None) -> None:
+def mortal(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
     """Be a worker that dies as soon as it hears of the host."""
     connection.send(Ready())
     connection.recv()
 
 
-def deaf(config: Config, connection: Connection, pcap: Path | None) -> None:
+def deaf(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
     """Be a worker that starts, and then neither answers nor ends."""
     connection.send(Ready())
     time.sleep(60)
 
 
-def dead(config: Config, connection: Connection, pcap: Path | None) -> None:
+def dead(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
     """Be a worker that crashes at once."""
 
 
-def failing(config: Config, connection: Connection, pcap: Path | None) -> None:
+def failing(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
     """Be a worker that cannot work."""
     connection.send(Failed("cannot capture from NFQUEUE 1"))
 
@@ -196,7 +197,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr("alagg.system.host.Host", lambda config, journal: FakeHost(stage, config))
     monkeypatch.setattr("alagg.system.netlink.Watcher", lambda: FakeWatcher(stage))
     monkeypatch.setattr("sdnotify.SystemdNotifier", lambda: FakeNotifier(stage))
-    monkeypatch.setattr(node_module, "worker_process", obedient)
+    monkeypatch.setattr(workers_module, "worker_process", obedient)
     before = [signal.getsignal(number) for number in SIGNALS]
     yield stage
     assert [signal.getsignal(number) for number in SIGNALS] == before
@@ -263,16 +264,16 @@ def test_second_node_with_the_same_socket_is_refused_before_it_touches_anything(
     (dead, "the worker process has died"),
 ])
 def test_worker_that_cannot_start(stage: Stage, worker: object, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node_module, "worker_process", worker)
-    with pytest.raises(NodeError, match=reason):
+    monkeypatch.setattr(workers_module, "worker_process", worker)
+    with pytest.raises(WorkerError, match=reason):
         stage.run()
     assert stage.log == [], "the host was not touched"
 
 
 def test_worker_that_dies_ends_the_node_in_one_line(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node_module, "worker_process", mortal)
+    monkeypatch.setattr(workers_module, "worker_process", mortal)
     stage.steps = [lambda: None]
-    with pytest.raises(NodeError) as died:
+    with pytest.raises(WorkerError) as died:
         run(stage.config)
     assert "\n" not in str(died.value)
     assert stage.log[-2:] == ["host torn down while the worker works", "watcher closed"]
@@ -280,7 +281,7 @@ def test_worker_that_dies_ends_the_node_in_one_line(stage: Stage, monkeypatch: p
 
 def test_worker_that_died_before_it_was_told_something(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken pipe is the same death, met a moment earlier."""
-    monkeypatch.setattr(node_module, "worker_process", mortal)
+    monkeypatch.setattr(workers_module, "worker_process", mortal)
 
     def reload_when_dead() -> None:
         for worker in multiprocessing.active_children():
@@ -288,20 +289,25 @@ def test_worker_that_died_before_it_was_told_something(stage: Stage, monkeypatch
         stage.signal(signal.SIGHUP)()
 
     stage.steps = [reload_when_dead, lambda: None]
-    with pytest.raises(NodeError, match="the worker process has died"):
+    with pytest.raises(WorkerError, match="the worker process has died"):
         run(stage.config)
 
 
 def test_worker_that_hangs_is_killed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(node_module, "worker_process", deaf)
-    monkeypatch.setattr(node_module, "ANSWER_TIME", 0.05)
-    monkeypatch.setattr(node_module, "STOP_TIME", 0.05)
-    stage.steps = [stage.ask]
-    with pytest.raises(NodeError, match="does not answer"):
-        run(stage.config)
-    assert "the worker did not end by itself; killing it" in caplog.messages
+    monkeypatch.setattr(workers_module, "worker_process", deaf)
+    monkeypatch.setattr(workers_module, "ANSWER_TIME", 0.05)
+    monkeypatch.setattr(workers_module, "STOP_TIME", 0.05)
+
+    def ask() -> None:
+        stage.ask()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stage.steps = [ask]
+    assert run(stage.config) == 0
+    assert stage.answer() == {"error": "the worker process does not answer"}
+    assert "the worker process did not end by itself; killing it" in caplog.messages
 
 
 # --- reload (defect 10) -----------------------------------------------------------------------------------------
@@ -343,13 +349,15 @@ def test_file_that_the_host_refuses_keeps_everything(stage: Stage, caplog: pytes
 
 def test_options_that_need_a_restart_stay_and_are_named(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     def change() -> None:
-        stage.write("eth0", "eth1", queue="9", copies="1")
+        stage.write("eth0", "eth1", queue="9", workers="2", copies="1")
         os.kill(os.getpid(), signal.SIGHUP)
 
     stage.run(change)
-    assert any("[alagg] queue has changed; that takes effect after a restart" in line for line in caplog.messages)
+    for key in ("queue", "workers"):
+        line = f"[alagg] {key} has changed; that takes effect after a restart"
+        assert any(line in message for message in caplog.messages)
     (line,) = [line for line in stage.told() if line.startswith("Reconfigure")]
-    assert "queue=1," in line
+    assert "queue=1, workers=1," in line
     assert "copies=1," in line
 
 

@@ -16,6 +16,7 @@ from alagg.config import load
 from alagg.messages import HostFacts, InterfaceFacts
 from alagg.ports.memory import MemoryInjector, MemoryPort
 from alagg.worker import RETRY
+from tests.accounts import assert_accounted
 from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, networks, numbered, numbers
 from tests.memory_net import MAC, Clock, Node, Wire, run, settle, write_config
 
@@ -435,21 +436,6 @@ def snapshot_of(node: Node) -> dict[str, Any]:
     snapshot = node.worker.snapshot()
     assert_accounted(snapshot)
     return snapshot
-
-
-def assert_accounted(snapshot: dict[str, Any]) -> None:
-    peers = snapshot["peers"]
-    captured = snapshot["capture"]["captured"]
-    assert captured == sum(peer["tx"]["captured"] for peer in peers) + snapshot["drops"]["no_peer"]
-    for peer in peers:
-        tx, rx = peer["tx"], peer["rx"]
-        assert tx["captured"] == tx["sent"] + sum(tx[key] for key in tx if key.startswith("dropped_"))
-        links = [link for link in snapshot["links"] if link["peer"] == peer["name"]]
-        assert rx["frames"] == sum(link["rx_frames"] for link in links)
-        kinds = ("passed", "discarded", "rogue", "probes", "replies", "bad_cookie", "unknown_lane")
-        assert rx["frames"] == sum(rx[kind] for kind in kinds)
-    delivered = sum(peer["rx"]["delivered"] for peer in peers)
-    assert delivered == snapshot["injector"]["injected"] + snapshot["injector"]["refused"]
 
 
 @pytest.mark.parametrize("seed", range(5))

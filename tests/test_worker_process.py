@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alagg import worker as worker_module
-from alagg.engine.events import LatentError, LinkStateChanged
+from alagg.engine.events import LatentError, LinkStateChanged, NumberingReset
+from alagg.engine.header import PROBE, decode
 from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
 from alagg.worker import Worker, log_event, worker_process
@@ -18,14 +19,15 @@ from tests.engine.helpers import TWO
 from tests.memory_net import MAC, write_config
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
     from alagg.config import Config
 
 
-class EthernetTwin(MemoryPort):
-    """A port in memory with what a capture file needs to know of an Ethernet port."""
+class Twin(MemoryPort):
+    """An Ethernet port in memory."""
 
     suffix = b"S" * 8
 
@@ -40,17 +42,17 @@ def edges(monkeypatch: pytest.MonkeyPatch) -> MemoryCapture:
 
     monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
     monkeypatch.setattr(worker_module, "RawInjector", lambda mark: MemoryInjector())
-    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: EthernetTwin())
+    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: Twin())
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return capture
 
 
-def supervise(config: Config, pcap: Path | None, *messages: object) -> Connection:
+def supervise(config: Config, pcap: Path | None, *messages: object, number: int = 0) -> Connection:
     """Say all these things to a worker, let it run to its end, and give the connection with its answers."""
     ours, theirs = multiprocessing.Pipe()
     for message in messages:
         ours.send(message)
-    worker_process(config, theirs, pcap)
+    worker_process(config, theirs, pcap, number)
     theirs.close()
     return ours
 
@@ -117,7 +119,31 @@ def test_process_that_cannot_capture_says_why(
 def test_process_writes_frames_to_a_capture_file(config: Config, edges: MemoryCapture, tmp_path: Path) -> None:
     answers(supervise(config, tmp_path / "all.pcap", UP, Stop()))
     probe = b"\x12\x00"
-    assert MAC + b"S" * 8 + probe in (tmp_path / "all.pcap").read_bytes()
+    assert MAC + Twin.suffix + probe in (tmp_path / "all.pcap").read_bytes()
+
+
+def test_each_worker_has_its_queues_its_lanes_and_its_capture_file(
+    tmp_path: Path, edges: MemoryCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_config(tmp_path / "node.cfg", {"peer": (TWO, ("eth0",))}, queue="5", workers="3")
+    queues, shares = [], []
+
+    def open_capture(queue: int, *, super_packets: bool = False) -> MemoryCapture:
+        queues.append((queue, super_packets))
+        return MemoryCapture()
+
+    def open_port(interface: str, remotes: Sequence[bytes], ethertype: int, index: int, count: int) -> MemoryPort:
+        shares.append((index, count))
+        return Twin()
+
+    monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
+    monkeypatch.setattr(worker_module, "EthernetPort", open_port)
+    answers(supervise(config, tmp_path / "all.pcap", UP, Stop(), number=2))
+    assert queues == [(7, False), (1031, True)]
+    assert shares == [(2, 3)]
+    probe = (tmp_path / "all-2.pcap").read_bytes().partition(MAC + Twin.suffix)[2]
+    assert decode(probe)[:3:2] == (PROBE, 2)
+    edges.close()
 
 
 def test_port_that_cannot_be_opened_is_no_reason_to_end(
@@ -145,3 +171,12 @@ def test_events_become_one_line_with_their_values(
     assert (record.levelno, record.getMessage()) == (level, str(event))
     assert record.__dict__["peer"] == "office"
     assert "\n" not in record.getMessage()
+
+
+def test_only_the_first_worker_tells_of_links(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        log_event(LinkStateChanged("office", "fibre", "up", ""), 1)
+        log_event(NumberingReset("office", 1, 7), 1)
+    assert caplog.messages == [
+        "worker 1: peer office was restarted, or its numbers jumped: now in epoch 0x00000007, lane 1"
+    ]

@@ -28,8 +28,8 @@ REORDER: Final = ("late", "given_up", "overflows", "held", "timeout")
 REJOINER: Final = ("waiting", "incomplete", "inconsistent")
 TRACK: Final = ("epoch", "passed", "received", "expected", "reordered", "reordering", "loss")
 LINK: Final = (
-    "open", "answering", "full", "mtu", "link_sequence", "tx_frames", "tx_bytes", "tx_dropped_full",
-    "tx_dropped_down", "rx_frames", "rx_bytes", "rx_last", "malformed", "headers", "payloads",
+    "open", "answering", "full", "mtu", "link_sequence", "guest_sequences", "tx_frames", "tx_bytes",
+    "tx_dropped_full", "tx_dropped_down", "rx_frames", "rx_bytes", "rx_last", "malformed", "headers", "payloads",
 )  # fmt: skip
 MONITOR: Final = ("state", "rtt", "probes_ignored", "stray_replies", "next_time")
 

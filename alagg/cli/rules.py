@@ -30,5 +30,7 @@ def run(args: argparse.Namespace) -> int:
     for rule in rules.wanted_rules(settings):
         print(f"{'missing  ' if rule in missing else 'installed'}  {rule}")
     if slower:
-        print(f"{len(slower)} of the missing rules only make TCP faster; its packets flow by the general rule, too")
+        what = "TCP" if settings.workers == 1 else "it all"
+        count = len(slower)
+        print(f"{count} of the missing rules only make {what} faster; its packets flow by the general rule, too")
     return 0

@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from alagg import config, node
-from alagg.cli.errors import CommandError
 from alagg.cli.parser import needed_config
 from alagg.control import logs
 
@@ -20,7 +19,4 @@ def run(args: argparse.Namespace) -> int:
     if args.debug:
         settings = dataclasses.replace(settings, log_level="debug")
     logs.set_up(settings.log_level, settings.log_format)
-    try:
-        return node.run(settings, args.pcap)
-    except node.NodeError as error:
-        raise CommandError(str(error)) from error
+    return node.run(settings, args.pcap)

@@ -31,6 +31,8 @@ _PEER_COLUMNS: Final = (
     ("resets", "rx", "resets"),
 )
 _PEER_SHOWN: Final = frozenset(key for _, _, key in _PEER_COLUMNS)
+_WORKER_COLUMNS: Final = _PEER_COLUMNS[:6]
+"""What a worker's row shows, summed over its peers; it tells how evenly the flows are shared."""
 _LINK_FAULTS: Final = {
     "tx_dropped_full": "frames did not fit in",
     "rx_dropped": "frames came faster than they were read",
@@ -39,7 +41,7 @@ _LINK_FAULTS: Final = {
 """Counters that speak against a link, and what they say. They start at zero with the node and never go back."""
 _LINK_SHOWN: Final = frozenset((
     "name", "peer", "type", "interface", "mac", "state", "reason", "mtu", "rtt_ms", "loss",
-    "tx_frames", "tx_bytes", "rx_frames", "rx_bytes", *_LINK_FAULTS,
+    "tx_frames", "tx_bytes", "rx_frames", "rx_bytes", "rx_expected", *_LINK_FAULTS,
 ))  # fmt: skip
 
 
@@ -59,6 +61,7 @@ def show(status: Status, rates: Mapping[str, tuple[float, float]], console: Cons
         *(_headline(status), *_verdict(links)),
         *("", _links(links, rates, several=len(peers) > 1)),
         *("", _peers(peers), ""),
+        *((_workers(status["workers"]), "") if "workers" in status else ()),
         *(Text(line) for line in _remarks(status)),
     ):
         console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
@@ -119,6 +122,15 @@ def _peers(peers: list[Status]) -> Table:
     for peer in peers:
         counters = (_count(peer.get(side, {}).get(key, 0)) for _, side, key in _PEER_COLUMNS)
         table.add_row(Text(str(peer.get("name", "?"))), *counters)
+    return table
+
+
+def _workers(workers: list[Status]) -> Table:
+    table = _table(("worker",), (title for title, _, _ in _WORKER_COLUMNS))
+    for number, worker in enumerate(workers):
+        peers = worker.get("peers", ())
+        sums = (sum(peer.get(side, {}).get(key, 0) for peer in peers) for _, side, key in _WORKER_COLUMNS)
+        table.add_row(str(number), *map(_count, sums))
     return table
 
 

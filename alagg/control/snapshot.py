@@ -124,6 +124,7 @@ def _link(peer: Peer, config: LinkConfig, ports: Mapping[Link, Port | None]) -> 
         "mtu": link.mtu,
         "rtt_ms": None if monitor.rtt is None else round(monitor.rtt * 1000, 3),
         "loss": None if loss is None else round(loss, 6),
+        "rx_expected": peer.expected(link),
         "tx_frames": link.tx_frames,
         "tx_bytes": link.tx_bytes,
         "tx_dropped_full": link.tx_dropped_full,

@@ -37,7 +37,8 @@ class NumberingReset:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        return f"peer {self.peer} was restarted, or its numbers jumped: now in epoch {self.epoch:#010x}"
+        lane = f", lane {self.lane}" if self.lane else ""
+        return f"peer {self.peer} was restarted, or its numbers jumped: now in epoch {self.epoch:#010x}{lane}"
 
 
 @dataclass(frozen=True)

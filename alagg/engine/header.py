@@ -1,8 +1,9 @@
 """The Alagg header: its specification, and the fast codec that follows it.
 
 `HEADER` is the specification, written once with construct; it is what the documentation, the tools and the
-tests read. `encode` and `decode` do the same with `struct`, fast enough for the packet path; property tests
-hold the two against each other. `docs/protocol.md` has the picture, the rules and the test vectors.
+tests read. `write` and `parse` do the same with `struct`, fast enough for the packet path, on the headers of a
+batch in one piece; property tests hold them against it. `encode` and `decode` are for a single frame.
+`docs/protocol.md` has the picture, the rules and the test vectors.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ cdef class Link:
     cdef public bint answering
     cdef public bint full
     cdef public str reason
+    cdef readonly long lane
     cdef public long link_sequence
+    cdef readonly dict guest_sequences
     cdef public bytearray headers
     cdef public list payloads
     cdef public long queued

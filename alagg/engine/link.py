@@ -20,7 +20,7 @@ STATES: Final = (UP, SILENT, DOWN)
 class Link:
     """One link to a peer."""
 
-    def __init__(self, link_id: int, name: str, mtu: int, weight: int = 1) -> None:
+    def __init__(self, link_id: int, name: str, mtu: int, weight: int = 1, lane: int = 0) -> None:
         """Describe a link.
 
         Args:
@@ -28,6 +28,7 @@ class Link:
             name: its name in the configuration.
             mtu: bytes of the largest frame, header included.
             weight: its share for schedulers that weigh.
+            lane: the number space of what this node sends; frames in others have link sequences of their own.
         """
         self.id = link_id
         self.name = name
@@ -41,7 +42,10 @@ class Link:
         """Whether it took less than it was given, the last time; the schedulers take note and reset it."""
         self.reason = ""
         """Why the link is not up, in words."""
+        self.lane = lane
         self.link_sequence = 0
+        self.guest_sequences: dict[int, int] = {}
+        """The link sequences in the peer's lanes, in which its probes are answered; at most one for each lane."""
         self.headers = bytearray()
         """The headers of the frames that wait to be sent, one after the other."""
         self.payloads: list[bytes] = []
@@ -65,12 +69,16 @@ class Link:
 
     def append(self, frame_type: int, epoch: int, lane: int, payload: bytes, payload_checksum: int) -> None:
         """Queue a frame that carries no packet."""
+        if lane == self.lane:
+            link_sequence = self.link_sequence
+            self.link_sequence = (link_sequence + 1) & MASK
+        else:
+            link_sequence = self.guest_sequences.get(lane, 0)
+            self.guest_sequences[lane] = (link_sequence + 1) & MASK
         at = self.reserve([payload], len(payload))
         write(
-            self.headers, at, frame_type, epoch, lane, 0, self.id, self.link_sequence, 0, 0, len(payload),
-            payload_checksum,
-        )  # fmt: skip
-        self.link_sequence = (self.link_sequence + 1) & MASK
+            self.headers, at, frame_type, epoch, lane, 0, self.id, link_sequence, 0, 0, len(payload), payload_checksum
+        )
 
     def reserve(self, payloads: list[bytes], size: int) -> int:
         """Queue payloads of `size` bytes in all; give the offset at which their headers must be written now."""

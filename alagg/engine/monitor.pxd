@@ -12,14 +12,14 @@ cdef class Monitor:
     cdef long _lane
     cdef double _interval
     cdef long _number
-    cdef dict _sent
+    cdef readonly dict _sent
     cdef double _last_answer
     cdef long _proofs
-    cdef long _replies
+    cdef dict _replies
     cdef double _replies_since
 
     cpdef probe(self, double now)
-    cpdef answer(self, bytes cookie, double now)
+    cpdef answer(self, long lane, bytes cookie, double now)
     cpdef answered(self, bytes cookie, double now)
     cpdef bint settled(self, double now) except -1
     cdef _ask(self, double now)

@@ -20,8 +20,8 @@ PROOFS: Final = 3
 PENDING: Final = 256
 """Probes whose answers are awaited at the same time: a link may take this many intervals for a round trip."""
 REPLIES_PER_SECOND: Final = 200
-"""Probes that are answered per second, twice what the shortest interval asks for; more are counted and ignored, so
-that nobody can make us flood."""
+"""Probes of each lane that are answered per second, twice what the shortest interval asks for; more are counted and
+ignored, so that nobody can make us flood."""
 
 _COOKIE = struct.Struct(">II")
 
@@ -48,7 +48,7 @@ class Monitor:
         self._sent: dict[bytes, float] = {}
         self._last_answer = now
         self._proofs = PROOFS - 1
-        self._replies = 0
+        self._replies: dict[int, int] = {}
         self._replies_since = now
 
     def settled(self, now: float) -> bool:
@@ -64,15 +64,16 @@ class Monitor:
             self._ask(now)
         self._judge(now)
 
-    def answer(self, cookie: bytes, now: float) -> None:
-        """Answer a probe of the peer."""
+    def answer(self, lane: int, cookie: bytes, now: float) -> None:
+        """Answer a probe of the peer in the lane that it came in: that leads back to the worker that asks."""
         if now - self._replies_since >= 1.0:
-            self._replies_since, self._replies = now, 0
-        if self._replies >= REPLIES_PER_SECOND:
+            self._replies_since, self._replies = now, {}
+        replies = self._replies.get(lane, 0)
+        if replies >= REPLIES_PER_SECOND:
             self.probes_ignored += 1
             return
-        self._replies += 1
-        self.link.append(PROBE_REPLY, self._epoch, self._lane, cookie, crc32c(cookie))
+        self._replies[lane] = replies + 1
+        self.link.append(PROBE_REPLY, self._epoch, lane, cookie, crc32c(cookie))
 
     def answered(self, cookie: bytes, now: float) -> None:
         """Take an answer of the peer."""

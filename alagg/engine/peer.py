@@ -10,7 +10,7 @@ from alagg.engine.events import Event, LatentError, LinkStateChanged, NumberingR
 from alagg.engine.latent import LatentErrorCheck
 from alagg.engine.link import DOWN, SILENT, UP, Link
 from alagg.engine.monitor import MISSES, Monitor
-from alagg.engine.receiver import Receiver
+from alagg.engine.receiver import Receiver, share_lost
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.engine.sender import Sender
 
@@ -81,10 +81,20 @@ class Peer:
         """Periods in which copies were missing although no packet was lost."""
         return self._latent.errors
 
+    def expected(self, link: Link) -> int:
+        """Give how many frames of the peer should have come on the link of late, over all lanes."""
+        return sum(expected for _, expected in self._recent(link))
+
     def loss(self, link: Link) -> float | None:
-        """Share of the peer's frames that were lost on the link of late, 0 to 1; None before the first."""
-        tracks = [lane.tracks[link] for lane in self.receiver.lanes.values() if link in lane.tracks]
-        return max((track.loss for track in tracks), default=None)
+        """Share of these frames that were lost, 0 to 1; None before the first."""
+        recent = self._recent(link)
+        if not recent:
+            return None
+        received, expected = map(sum, zip(*recent, strict=True))
+        return share_lost(received, expected)
+
+    def _recent(self, link: Link) -> list[tuple[int, int]]:
+        return [lane.tracks[link].recent for lane in self.receiver.lanes.values() if link in lane.tracks]
 
     def set_local(self, local: Sequence[Network]) -> None:
         """Take the networks of this host anew: its addresses have changed."""
@@ -171,7 +181,7 @@ class Peer:
 
     def _add_links(self, links: Sequence[LinkSettings], now: float) -> None:
         for settings in links:
-            link = Link(self._next_id, settings.name, settings.mtu, settings.weight)
+            link = Link(self._next_id, settings.name, settings.mtu, settings.weight, self._node.lane)
             link.rx_last = now  # as good as heard: gaps wait for it until it had its time to show something
             self._next_id = (self._next_id + 1) & 0xFF
             self.links[settings.name] = link

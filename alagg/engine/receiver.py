@@ -80,10 +80,20 @@ class Track:
         self.reordering = self.reordered > self._history[0][2]
 
     @property
+    def recent(self) -> tuple[int, int]:
+        """Frames that came in the last periods, and frames that should have come."""
+        return self.received - self._history[0][0], self.expected - self._history[0][1]
+
+    @property
     def loss(self) -> float:
         """Share of the link's frames that did not come in the last periods, 0 to 1."""
-        received, expected = self.received - self._history[0][0], self.expected - self._history[0][1]
-        return min(max(1 - received / expected, 0.0), 1.0) if expected > 0 else 0.0
+        received, expected = self.recent
+        return share_lost(received, expected)
+
+
+def share_lost(received: int, expected: int) -> float:
+    """Give the share of frames that did not come, 0 to 1; a late one may be counted as more than came."""
+    return min(max(1 - received / expected, 0.0), 1.0) if expected > 0 else 0.0
 
 
 class Lane:
@@ -259,13 +269,16 @@ class Receiver:
         cookie: bytes,
         now: float,
     ) -> None:
-        if lane is not None and lane.recovery.epoch in (None, epoch):
+        if lane is None:
+            self.unknown_lane += 1
+            return
+        if lane.recovery.epoch in (None, epoch):
             lane.track(link, epoch, link_sequence)
         if len(cookie) != COOKIE_SIZE:
             self.bad_cookie += 1
         elif frame_type == PROBE:
             self.probes += 1
-            self._monitors[link].answer(cookie, now)
+            self._monitors[link].answer(lane.number, cookie, now)
         else:
             self.replies += 1
             self._monitors[link].answered(cookie, now)

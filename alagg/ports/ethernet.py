@@ -48,8 +48,8 @@ _SIOCGIFMTU: Final = 0x8921
 _SIOCGIFHWADDR: Final = 0x8927
 
 # Classic BPF (linux/filter.h): opcode, jump if true, jump if false, operand.
-_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _MODULO = 0x20, 0x28, 0x30, 0x94
-_JUMP, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x05, 0x15, 0x35, 0x06
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_LENGTH, _MODULO = 0x20, 0x28, 0x30, 0x80, 0x94
+_JUMP, _JUMP_EQUAL, _JUMP_MORE, _JUMP_AT_LEAST, _RETURN = 0x05, 0x15, 0x25, 0x35, 0x06
 _DROP, _KEEP = (_RETURN, 0, 0, 0), (_RETURN, 0, 0, 0xFFFFFFFF)
 _ANCILLARY = 0xFFFFF000  # SKF_AD_OFF: facts about the frame instead of its bytes
 _PACKET_TYPE, _VLAN_TAG_PRESENT = _ANCILLARY + 4, _ANCILLARY + 48
@@ -70,7 +70,7 @@ class EthernetPort:
     """An interface's way to the wire, shared by all links over it."""
 
     def __init__(
-        self, interface: str, remotes: Iterable[bytes], ethertype: int, lanes: tuple[int, int] = (0, 1)
+        self, interface: str, remotes: Iterable[bytes], ethertype: int, index: int = 0, count: int = 1
     ) -> None:
         """Open the port.
 
@@ -78,8 +78,8 @@ class EthernetPort:
             interface: the local interface; a VLAN, bridge or bond device will do as well.
             remotes: the peers' addresses, 6 bytes each.
             ethertype: the frames' EtherType.
-            lanes: which worker this is, and how many there are: it gets the frames whose lane modulo their number
-                is its own.
+            index: of several ports that share the frames of one interface, this one's number, from 0.
+            count: how many they are; this one takes the lanes of which the remainder by `count` is `index`.
 
         Raises:
             OSError: the interface is missing, or rights are. One that is down is told by the first `receive`.
@@ -88,7 +88,7 @@ class EthernetPort:
         self.rx_dropped = 0
         """Frames that the kernel dropped because we were too slow; brought up to date by `counters`."""
         self._ethertype = ethertype
-        self._lanes = lanes
+        self._lanes = index, count
         self._prefixes: dict[bytes, bytes] = {}
         self._receiving = _open()
         self._sending = _open()
@@ -123,12 +123,13 @@ class EthernetPort:
 
     def bypass_queues(self, *, allowed: bool) -> None:
         """Send by AF_XDP if that is allowed and can be had: faster, but unseen by any queueing discipline."""
+        self.mtu = _mtu(self._receiving, self.interface)
         if not allowed or self.mtu > MAX_XDP_MTU:
             self._close_xdp()
             self._xdp_attempts = 0
         elif self._xdp is None and self._xdp_attempts < XDP_ATTEMPTS:
             self._xdp_attempts += 1
-            self._xdp = _open_xdp(self.interface)
+            self._xdp = _open_xdp(self.interface, self._lanes[0])
 
     def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
         """Send frames to an address without waiting; give how many the link took.
@@ -169,16 +170,16 @@ def _open() -> socket.socket:
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
 
 
-def _open_xdp(interface: str) -> XdpSender | None:
-    """Open the interface's first queue for sending; give None where that cannot be had."""
+def _open_xdp(interface: str, queue: int) -> XdpSender | None:
+    """Open a queue of the interface for sending, one for each worker; give None where that cannot be had."""
     if form.edges() == "plain" or find_spec("alagg.native.xdp") is None:
         return None
     from alagg.native import xdp  # noqa: PLC0415 - only where it was built
 
     try:
-        return xdp.Sender(socket.if_nametoindex(interface), 0)
+        return xdp.Sender(socket.if_nametoindex(interface), queue)
     except OSError as error:
-        # Another worker or program has the queue, or the kernel has no AF_XDP.
+        # The interface has fewer queues, another program has this one, or the kernel has no AF_XDP.
         log.debug("%s: no AF_XDP, so sending by AF_PACKET: %s", interface, error.strerror)
         return None
 
@@ -197,14 +198,17 @@ def _filter(macs: Iterable[bytes], ethertype: int, lanes: tuple[int, int]) -> li
 
     The kernel strips a VLAN device's tag before we look; a tag that is left belongs to another network.
     """
-    worker, workers = lanes
+    index, count = lanes
     checks: list[list[Instruction]] = [
         [(_LOAD_HALF, 0, 0, 12), (_JUMP_EQUAL, 1, 0, ethertype)],
         [(_LOAD_WORD, 0, 0, _PACKET_TYPE), (_JUMP_EQUAL, 1, 0, 0)],  # PACKET_HOST
         [(_LOAD_WORD, 0, 0, _VLAN_TAG_PRESENT), (_JUMP_EQUAL, 1, 0, 0)],
     ]
-    if workers > 1:
-        checks.append([(_LOAD_BYTE, 0, 0, _LANE), (_MODULO, 0, 0, workers), (_JUMP_EQUAL, 1, 0, worker)])
+    if count > 1:
+        # A frame too short for a lane goes to the first worker, who counts it.
+        short = (_JUMP_MORE, 0, 4 if index == 0 else 3, _LANE)
+        lane = (_LOAD_BYTE, 0, 0, _LANE), (_MODULO, 0, 0, count), (_JUMP_EQUAL, 1, 0, index)
+        checks.append([(_LOAD_LENGTH, 0, 0, 0), short, *lane])
     program = [instruction for check in checks for instruction in (*check, _DROP)]
     wanted: dict[int, list[int]] = {}
     for mac in macs:

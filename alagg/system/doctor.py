@@ -93,15 +93,19 @@ def _tun() -> Finding:
 
 def _queue(config: Config) -> Iterator[Finding]:
     taken = _queues_in_use()
-    for queue in (config.queue, config.tcp_queue):
-        if queue is None:
-            continue
+    for queue in config.queues:
         if queue not in taken:
             yield Finding("ok", f"queue {queue} is free")
         elif node := _running(config):
             yield Finding("ok", f"queue {queue} belongs to the running node, pid {node}")
         else:
-            yield Finding("fail", f"queue {queue} is in use by another program", "choose others with queue = …")
+            yield Finding("fail", f"queue {queue} is in use by another program", _other_queues(config))
+
+
+def _other_queues(config: Config) -> str:
+    if config.workers == 1:
+        return "choose others with queue = …"
+    return f"choose others with queue = … ({config.workers} workers take as many in a row, nodes must not overlap)"
 
 
 def _queues_in_use() -> set[int]:
@@ -233,7 +237,8 @@ def _rules(config: Config) -> Iterator[Finding]:
         mend = "restart the node" if running else "alagg rules install"
         for rule in lacking:
             if rule in slower:
-                yield Finding("warn", f"rules: TCP flows, but slower, without: {rule}", f"{mend}, or set gso = no")
+                what, other = ("packets flow", "workers = 1") if config.workers > 1 else ("TCP flows", "gso = no")
+                yield Finding("warn", f"rules: {what}, but slower, without: {rule}", f"{mend}, or set {other}")
             else:
                 yield Finding("fail", f"rules: lacking: {rule}", mend)
 

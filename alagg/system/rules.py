@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from alagg.system import tables
+from alagg.system import flows, tables
 from alagg.system.journal import Change
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Rule:
     """Packets with this mark are left alone; 0 for no such condition."""
     protocol: str = ""
     """`tcp`, or empty for all."""
+    bytecode: str = ""
+    """The program that picks a worker's share of the flows (`alagg.system.flows`); empty for all that is left."""
     queue: int = -1
     """The NFQUEUE that takes the packet; -1 for a rule that fits TCP's segment size to the path instead."""
 
@@ -52,6 +54,8 @@ class Rule:
             words += ["-m", "mark", "!", "--mark", f"{self.mark:#x}"]
         if self.protocol:
             words += ["-p", self.protocol]
+        if self.bytecode:
+            words += ["-m", "bpf", "--bytecode", f'"{self.bytecode}"']
         if self.queue < 0:
             words += ["-m", "tcp", "--tcp-flags", "SYN,RST", "SYN"]
         words += ["-m", "comment", "--comment", f'"{self.comment}"']
@@ -68,13 +72,15 @@ def wanted_rules(config: Config) -> list[Rule]:
     """Give the rules that a configuration needs: a pure function, in the order in which they are inserted.
 
     Packets for `lo` are never caught: where a destination is a network that holds one of this host's own
-    addresses, what the host says to itself stays at home.
+    addresses, what the host says to itself stays at home. The rules for TCP come before the general ones; among
+    either, each worker but the last has its share of the flows picked, and the last takes what is left.
     """
     destinations = dict.fromkeys(network for peer in config.peers for network in peer.destinations)
-    queues = [("", config.queue)] if config.tcp_queue is None else [("tcp", config.tcp_queue), ("", config.queue)]
+    protocols = ("tcp", "") if config.gso else ("",)
     rules = [
-        _capture(config, chain, network, protocol, queue)
-        for chain in config.chains for network in destinations for protocol, queue in queues
+        _capture(config, chain, network, protocol, worker)
+        for chain in config.chains for network in destinations
+        for protocol in protocols for worker in range(config.workers)
     ]  # fmt: skip
     if config.manage_host and "FORWARD" in config.chains:
         families = sorted({network.version for network in destinations})
@@ -122,25 +128,27 @@ def missing(config: Config) -> list[Rule]:
     """Give the wanted rules that no rule in the kernel's legacy tables stands for.
 
     The user's own rules count: one does the same that catches at least the wanted destination in the same chain
-    for the same queue and leaves the node's mark alone, whatever else it says in its comment. A rule for TCP behind
-    the general one, which no packet reaches, does not count.
+    for the same queue and leaves the node's mark alone, whatever else it says in its comment. A rule behind a more
+    general one that takes its packets (for TCP, or for one worker's share) does not count.
 
     Raises:
         HostError: the tables cannot be read.
     """
     wanted = wanted_rules(config)
     found = tables.read(wanted)
-    places: dict[Rule | None, int] = {rule: _place(rule, found) for rule in wanted}
-    return [rule for rule in wanted if places[rule] >= places.get(_general(rule, config), len(found))]
+    places = {rule: _place(rule, found) for rule in wanted}
+    ends = {rule: min((places[other] for other in _behind(rule, wanted)), default=len(found)) for rule in wanted}
+    return [rule for rule in wanted if places[rule] >= ends[rule]]
 
 
 def only_slower(config: Config, lacking: Sequence[Rule]) -> list[Rule]:
-    """Give those of the lacking rules without which packets are caught all the same, only one by one.
+    """Give those of the lacking rules without which packets are caught all the same, only more slowly.
 
-    These are TCP's, where the general rule for the same destination and chain is there.
+    TCP's, where the general rule for the same destination and chain is there: then packets come one by one. And a
+    worker's, where the last worker's is there: then that one has more to do.
     """
-    there = set(wanted_rules(config)).difference(lacking)
-    return [rule for rule in lacking if _general(rule, config) in there]
+    there = [rule for rule in wanted_rules(config) if rule not in lacking]
+    return [rule for rule in lacking if _behind(rule, there)]
 
 
 def undo(facts: Sequence[Facts]) -> list[str]:
@@ -150,9 +158,15 @@ def undo(facts: Sequence[Facts]) -> list[str]:
     return [f"removed rule: {rule}" for rule in rules]
 
 
-def _general(rule: Rule, config: Config) -> Rule | None:
-    """Give the rule that catches what a rule for TCP would leave; None for a rule that is not for TCP."""
-    return replace(rule, protocol="", queue=config.queue) if rule.protocol and rule.queue >= 0 else None
+def _behind(rule: Rule, others: Sequence[Rule]) -> list[Rule]:
+    """Give those of the others that catch what a capturing rule would leave: they differ in being more general."""
+    return [
+        other
+        for other in others
+        if rule.queue >= 0 and other != rule
+        and other.protocol in ("", rule.protocol) and other.bytecode in ("", rule.bytecode)
+        and replace(rule, protocol=other.protocol, bytecode=other.bytecode, queue=other.queue) == other
+    ]  # fmt: skip
 
 
 def _place(rule: Rule, found: Sequence[tables.Seen]) -> int:
@@ -168,6 +182,8 @@ def _does(seen: tables.Seen, rule: Rule) -> bool:
         return seen.target == "TCPMSS" and seen.out_interface in ("", rule.out_interface)
     if seen.queue != rule.queue or seen.mark != rule.mark or seen.protocol not in ("", rule.protocol):
         return False
+    if seen.bytecode != rule.bytecode:
+        return False
     return not seen.destination or _covers(seen.destination, rule.destination)
 
 
@@ -176,7 +192,10 @@ def _covers(outer: str, inner: str) -> bool:
     return narrow.subnet_of(wide)  # type: ignore[arg-type]
 
 
-def _capture(config: Config, chain: str, network: Network, protocol: str, queue: int) -> Rule:
+def _capture(config: Config, chain: str, network: Network, protocol: str, worker: int) -> Rule:
+    last = worker == config.workers - 1
+    queue = config.tcp_queue_of(worker) if protocol else config.queue_of(worker)
+    assert queue is not None
     return Rule(
         family=network.version,
         table="filter",
@@ -186,6 +205,7 @@ def _capture(config: Config, chain: str, network: Network, protocol: str, queue:
         out_interface="!lo" if chain == "OUTPUT" else "",
         mark=config.mark,
         protocol=protocol,
+        bytecode="" if last else flows.bytecode(network.version, worker, config.workers),
         queue=queue,
     )
 

@@ -52,6 +52,8 @@ class Seen(NamedTuple):
     target: str
     queue: int
     """The NFQUEUE that it leads to; -1 for another target."""
+    bytecode: str = ""
+    """The program that picks its packets; empty for none."""
 
 
 def replace(delete: Sequence[Rule], insert: Sequence[Rule]) -> None:
@@ -247,6 +249,8 @@ def _build(family: Family, rule: Rule) -> Any:
         built.create_match("tcp").set_parameter("tcp-flags", ["SYN,RST", "SYN"])
     if rule.mark:
         built.create_match("mark").set_parameter("mark", ["!", hex(rule.mark)])
+    if rule.bytecode:
+        built.create_match("bpf").set_parameter("bytecode", rule.bytecode)
     built.create_match("comment").set_parameter("comment", rule.comment)
     if rule.queue < 0:
         built.create_target("TCPMSS").set_parameter("clamp-mss-to-pmtu", "")
@@ -307,11 +311,13 @@ def _read_chain(family: Family, name: str, chain: str) -> Iterator[Seen]:
 
 
 def _see(family: Family, table: str, chain: str, rule: Any) -> Seen:
-    mark = queue = ""
+    mark = queue = bytecode = ""
     for match in rule.matches:
         if match.name == "mark":
             words = match.get_all_parameters().get("mark", [])
             mark = words[1].partition("/")[0] if words[:1] == ["!"] else ""
+        elif match.name == "bpf":
+            bytecode = match.get_all_parameters()["bytecode"][0]
     if rule.target.name == "NFQUEUE":
         queue = rule.target.get_all_parameters()["queue-num"][0]
     return Seen(
@@ -324,4 +330,5 @@ def _see(family: Family, table: str, chain: str, rule: Any) -> Seen:
         mark=int(mark, 0) if mark else 0,
         target=rule.target.name,
         queue=int(queue) if queue else -1,
+        bytecode=bytecode,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alagg import form
-from bench.contestants import CEILING, CONTESTANTS, FORMS, QUICK, REFERENCE, Alagg
+from bench.contestants import CEILING, CONTESTANTS, FORMS, FULL, QUICK, REFERENCE, Alagg, Share
 
 
 def halted(pids: list[int]) -> list[bool]:
@@ -27,13 +27,15 @@ def await_halt(pids: list[int]) -> None:
 def test_every_bond_is_there_in_every_form() -> None:
     for bond in ("alagg-one-link", "alagg-redundant", "alagg-round-robin"):
         fastest = CONTESTANTS[bond]()
-        assert fastest.thorough
+        assert fastest.share is Share.FULL
         for name, how in FORMS.items():
             variant = CONTESTANTS[f"{bond}-{name}"]()
             assert isinstance(variant, Alagg)
-            assert (variant.how, variant.thorough, variant.links) == (how, False, fastest.links)
+            assert (variant.how, variant.links) == (how, fastest.links)
+            # Plain forms of both bonds are measured in everything, as the fastest one is.
+            assert variant.share is (Share.SHORT if how.pure and variant.links > 1 else Share.TCP)
             assert variant.title == f"{fastest.title}, {how.title}"
-    assert {CEILING, REFERENCE, *QUICK} <= set(CONTESTANTS)
+    assert {CEILING, REFERENCE, *QUICK} <= set(FULL) <= set(CONTESTANTS)
 
 
 def test_titles_differ() -> None:

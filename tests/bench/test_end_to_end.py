@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from alagg.lab.namespace import LabError
 from bench import end_to_end
-from bench.contestants import CONTESTANTS, Mptcp, WireguardGo
+from bench.contestants import CONTESTANTS, Mptcp, Share, WireguardGo
 from bench.end_to_end import Plan
 from bench.search import Trial
+
+if TYPE_CHECKING:
+    from bench.standing import Standing
 
 TINY = Plan(
     rounds=2, tcp_seconds=0.3, trial_seconds=0.1, trials=2, precision=0.5, sizes=(512,), pings=20, loaded_pings=20
 )
 
 
+def run(names: list[str], plan: Plan) -> tuple[dict[str, Standing], list[str], list[str]]:
+    """Give the standings, what was said, and what failed."""
+    standings: dict[str, Standing] = {}
+    said: list[str] = []
+    failures: list[str] = []
+    end_to_end.run(names, plan, standings, say=said.append, fail=failures.append)
+    return standings, said, failures
+
+
 @pytest.mark.slow
 @pytest.mark.netns
 def test_every_contestant_is_measured() -> None:
-    said: list[str] = []
-    names = ["veth", "mptcp", "alagg-round-robin", "alagg-redundant-plain"]
-    standings = end_to_end.run(names, TINY, said.append)
+    names = ["veth", "mptcp", "alagg-round-robin", "alagg-redundant-plain", "alagg-redundant-no-gso"]
+    standings, said, failures = run(names, TINY)
+    assert failures == []
     titles = [CONTESTANTS[name]().title for name in names]
     assert [line.partition(": ")[2] for line in said] == titles * 2
     for name, standing in standings.items():
-        contestant = standing.contestant
-        assert {"tcp_1_bit_per_s", "tcp_1_cpu_s_per_gb", "others_load"} <= set(standing.samples)
-        more = {"tcp_8_bit_per_s", "rtt_tcp_p50_s", "rtt_tcp_p99.9_s", "rtt_loaded_p99_s"}
-        assert more & set(standing.samples) == (more if contestant.thorough else set())
-        assert ("udp_512_per_s" in standing.samples) == (contestant.datagrams and contestant.thorough)
-        assert all(len(samples) == 2 for samples in standing.samples.values())
-        assert ("memory_bytes" in standing.samples) == name.startswith("alagg")
-    assert min(standings["alagg-redundant-plain"].samples["memory_bytes"]) > 1 << 20
+        contestant, figures = standing.contestant, set(standing.rounds)
+        assert {"tcp_1_bit_per_s", "tcp_1_cpu_s_per_gb", "others_load"} <= figures
+        more = {"tcp_8_bit_per_s", "rtt_tcp_p50_s", "added_rtt_tcp_p99.9_s", "added_rtt_loaded_p99_s"}
+        assert more & figures == (set() if contestant.share is Share.TCP else more)
+        assert ("udp_512_per_s" in figures) == (contestant.datagrams and contestant.share is not Share.TCP)
+        assert all(list(rounds) == [0, 1] for rounds in standing.rounds.values())
+        assert ("memory_bytes" in figures) == name.startswith("alagg")
+    assert min(standings["alagg-redundant-plain"].samples("memory_bytes")) > 1 << 20
 
 
 @pytest.mark.netns
 def test_mptcp_uses_both_links_or_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Mptcp, "set_up", lambda _: None)
-    with pytest.raises(LabError, match="kernel MPTCP: a link lies idle"):
-        end_to_end.run(["mptcp"], TINY, lambda _: None)
+    _, _, failures = run(["mptcp"], replace(TINY, rounds=1))
+    assert len(failures) == 1
+    assert failures[0].startswith("kernel MPTCP failed in round 1: kernel MPTCP: a link lies idle")
 
 
 @pytest.mark.netns
@@ -50,19 +66,58 @@ def test_who_cannot_be_set_up_is_left_out_and_said(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(WireguardGo, "set_up", fail)
     monkeypatch.setattr(end_to_end, "MEASURES", ())
-    said: list[str] = []
-    assert list(end_to_end.run(["wireguard-go", "veth"], TINY, said.append)) == ["veth"]
-    assert said[0] == "wireguard-go does not take part: wg is not installed"
-    with pytest.raises(LabError, match="no contestant"):
-        end_to_end.run(["wireguard-go"], TINY, said.append)
+    standings, _, failures = run(["wireguard-go", "veth"], TINY)
+    assert list(standings) == ["veth"]
+    assert failures == ["wireguard-go does not take part: wg is not installed"]
+
+
+@pytest.mark.netns
+def test_who_fails_loses_the_round_and_then_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(standing: Standing, _: Plan) -> None:
+        standing.add("tcp_1_bit_per_s", 1e9)
+        if isinstance(standing.contestant, Mptcp) and standing.round:
+            raise ConnectionError("the other side\nended")
+        standing.add("rtt_tcp_p50_s", 1e-3)
+
+    monkeypatch.setattr(end_to_end, "MEASURES", (measure,))
+    standings, said, failures = run(["veth", "mptcp"], replace(TINY, rounds=4))
+    assert failures == [
+        "kernel MPTCP failed in round 2: ConnectionError: the other side ended",
+        "kernel MPTCP failed in round 3: ConnectionError: the other side ended; it is out",
+    ]
+    assert said[-2:] == ["round 3 of 4: kernel MPTCP", "round 4 of 4: veth, one link"]
+    assert len(standings["veth"].samples("rtt_tcp_p50_s")) == 4
+    assert standings["mptcp"].rounds["rtt_tcp_p50_s"] == {0: 1e-3}
+    assert standings["mptcp"].rounds["added_rtt_tcp_p50_s"] == {0: 0.0}
+
+
+@pytest.mark.netns
+def test_a_node_that_dies_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(standing: Standing, _: Plan) -> None:
+        os.kill(standing.contestant.lab.b.node.pid, signal.SIGKILL)
+        standing.contestant.lab.b.node.wait_status(lambda _: False)
+
+    monkeypatch.setattr(end_to_end, "MEASURES", (crash,))
+    standings, _, failures = run(["alagg-redundant"], replace(TINY, rounds=1))
+    assert len(failures) == 1
+    assert failures[0].startswith("alagg redundant failed in round 1: ")
+    assert standings["alagg-redundant"].rounds == {}
 
 
 @pytest.mark.netns
 def test_the_budget_ends_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(end_to_end, "MEASURES", ())
-    said: list[str] = []
-    end_to_end.run(["veth"], replace(TINY, budget=0.0), said.append)
+    _, said, _ = run(["veth"], replace(TINY, budget=0.0))
     assert said == ["round 1 of 2: veth, one link", "no time for more than 1 rounds"]
+
+
+def test_who_is_there_for_comparison_has_less_but_as_long_a_transfer() -> None:
+    plan = end_to_end.FULL
+    assert plan.shared(Share.FULL) == plan
+    assert plan.shared(Share.TCP) == replace(plan, flows=(1,))
+    short = plan.shared(Share.SHORT)
+    assert (short.tcp_seconds, short.flows, short.sizes) == (plan.tcp_seconds, plan.flows, plan.sizes)
+    assert short.pings < plan.pings
 
 
 def test_a_failed_trial_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:

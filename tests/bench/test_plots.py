@@ -27,12 +27,17 @@ VALUES: dict[str, Any] = {
         {"axis": "base", "value": "1 peer", "relative": 1.0},
         {"axis": "links", "value": "8", "relative": 1.1},
     ],
+    "growth_end_to_end": [{"axis": "links", "value": value, "cpu_s_per_gb": [1.0, 2.0]} for value in (1, 8)],
+    "loss_end_to_end": [{"title": "veth", "link_loss": loss, "bit_per_s": [1e6]} for loss in (0, 0.05)],
+    "soak": {"minutes": 10, "memory_bytes": [1, 2, 3]},
 }
 
 
 def test_only_what_was_measured_is_drawn(tmp_path: Path) -> None:
     drawn = plots.draw(VALUES, tmp_path / "new", "python -m bench --quick")
-    assert [path.name for path in drawn] == ["goodput.svg", "growth.svg"]
+    assert [path.name for path in drawn] == [
+        "goodput.svg", "growth.svg", "growth-end-to-end.svg", "losses.svg", "soak.svg"
+    ]
     for path in drawn:
         text = path.read_text(encoding="utf-8")
         assert text.startswith("<?xml")

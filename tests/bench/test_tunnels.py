@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,9 @@ from bench.contestants import CONTESTANTS
 def test_a_tunnel_carries_pings(name: str, program: str) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
+    sockets = Path("/var/run/wireguard")
     with CONTESTANTS[name]() as contestant, contestant.turn():
+        assert len(list(sockets.glob(f"wg{os.getpid()}[ab].sock"))) == (2 if program == "wireguard-go" else 0)
         assert contestant.address != contestant.lab.b.ipv4
         before = contestant.received()[0]
         contestant.lab.a.run(["ping", "-q", "-c", "3", "-i", "0.1", "-s", "1000", contestant.address])
@@ -24,6 +28,7 @@ def test_a_tunnel_carries_pings(name: str, program: str) -> None:
         memory = contestant.memory()
         assert memory
         assert memory > 1 << 20
+    assert not list(sockets.glob(f"wg{os.getpid()}[ab].sock"))
 
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,3 +88,14 @@ def test_says_that_traffic_flows_where_only_the_rules_for_tcp_are_missing(
     *lines, remark = run(capsys, "show", config_file)
     assert [line.split()[0] for line in lines] == ["missing", "installed"] * 2
     assert remark == "2 of the missing rules only make TCP faster; its packets flow by the general rule, too"
+
+
+def test_says_that_traffic_flows_where_only_other_workers_rules_are_missing(
+    kernel: list[Rule], capsys: pytest.CaptureFixture[str], config_file: Path
+) -> None:
+    config_file.write_text(config_file.read_text().replace("[alagg]\n", "[alagg]\nworkers = 2\n"))
+    run(capsys, "install", config_file)
+    kernel[:] = [rule for rule in kernel if not rule.bytecode]
+    *lines, remark = run(capsys, "show", config_file)
+    assert [line.split()[0] for line in lines] == ["missing", "installed"] * 4
+    assert remark == "4 of the missing rules only make it all faster; its packets flow by the general rule, too"

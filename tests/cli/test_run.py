@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alagg import cli, node
+from alagg.system import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def test_node_that_cannot_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config_file: Path
 ) -> None:
     def run(config: Config, pcap: Path | None) -> int:
-        raise node.NodeError("the worker has died")
+        raise HostError("the worker has died")
 
     monkeypatch.setattr(node, "run", run)
     assert cli.main(["--config", str(config_file)]) == 1

@@ -84,6 +84,15 @@ def test_peers() -> None:
     assert "peer office: 10.99.0.2/32, fd99::2/128" in text.splitlines()
 
 
+def test_workers_are_shown_with_their_shares() -> None:
+    assert "worker" not in shown(STATUS)
+    other = STATUS["peers"][0] | {"tx": {"captured": 5, "sent": 4}, "rx": {}}
+    text = shown(STATUS | {"workers": [{"peers": STATUS["peers"]}, {"peers": [*STATUS["peers"], other]}]})
+    assert row(text, "worker ") == ["worker", "captured", "sent", "passed", "discarded", "out of order", "rogue"]
+    assert row(text, "0  ") == ["0", "12,345", "12,340", "10,001", "9,990", "7", "6"]
+    assert row(text, "1  ") == ["1", "12,350", "12,344", "10,001", "9,990", "7", "6"]
+
+
 def test_all_other_counters_are_named_unless_they_are_zero() -> None:
     lines = shown(STATUS).splitlines()
     assert lines[-6:] == [

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alagg.engine.addresses import CACHE_SIZE, REFUSED, Admission, PrefixTable, Routes, source_and_destination
+from alagg.engine.addresses import (
+    CACHE_SIZE,
+    REFUSED,
+    Admission,
+    PrefixTable,
+    Routes,
+    same_destination,
+    source_and_destination,
+)
 from tests.engine.helpers import ONE, ONE6, TWO, TWO6, ipv4, ipv6, networks
 
 
@@ -140,3 +148,41 @@ def test_any_bytes_are_judged_without_an_error(data: bytes) -> None:
     assert len(source_and_destination(data)) in (0, 8, 32)
     assert Admission((), ()).refusal(data) in (MALFORMED, SOURCE)
     assert routes().find(data) in (None, "one", "office")
+
+
+@pytest.mark.parametrize(
+    ("packet", "other", "expected"),
+    [
+        (ipv4(b"one"), ipv4(b"another", source="10.0.0.9"), True),
+        (ipv6(b"one"), ipv6(b"another", source="fd00::9"), True),
+        (ipv4(destination="10.0.0.2"), ipv4(destination="10.0.0.3"), False),
+        (ipv4(destination="10.0.0.2"), ipv4(destination="11.0.0.2"), False),
+        (ipv6(destination="fd00::2"), ipv6(destination="fd00::3"), False),
+        (ipv6(destination="fd00::2"), ipv6(destination="fe00::2"), False),
+        (ipv4(), b"\x65" + ipv4()[1:] + bytes(20), False),
+        (ipv4()[:19], ipv4()[:19], False),
+        (ipv6()[:39], ipv6()[:39], False),
+        (ipv4(), ipv4()[:19], False),
+        (b"", b"", False),
+        (ipv4(), b"", False),
+    ],
+)
+def test_same_destination(packet: bytes, other: bytes, *, expected: bool) -> None:
+    assert same_destination(packet, other) == same_destination(other, packet) == expected
+
+
+ADDRESSES = st.sampled_from([ONE, "10.0.0.77", "10.0.1.1"])
+ANY_PACKET = st.one_of(
+    st.builds(ipv4, st.just(b"x"), ADDRESSES, ADDRESSES),
+    st.builds(ipv6, st.just(b"x"), st.just(TWO6), st.sampled_from([ONE6, TWO6])),
+    st.binary(max_size=45),
+)
+
+
+@given(ANY_PACKET, ANY_PACKET, st.integers(0, 45), st.booleans())
+def test_packets_to_the_same_destination_go_to_the_same_peer(
+    packet: bytes, other: bytes, cut: int, alike: bool  # noqa: FBT001 - Hypothesis draws it
+) -> None:
+    other = packet[:1] + other[1:cut] if alike else other
+    if same_destination(packet, other):
+        assert routes().find(packet) == routes().find(other)

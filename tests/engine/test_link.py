@@ -17,7 +17,7 @@ def append(link: Link, *payloads: bytes) -> None:
 
 
 def test_appended_frames_are_whole_and_numbered_on_their_link() -> None:
-    link = Link(5, "fibre", 1500)
+    link = Link(5, "fibre", 1500, lane=3)
     link.link_sequence = MASK
     append(link, b"first", b"second")
     frames = [decode(data) for data in take_frames(link)]
@@ -42,3 +42,15 @@ def test_every_frame_is_taken_or_dropped_for_a_reason(taken: int, *, is_open: bo
     assert link.tx_bytes == sum(SIZE + len(payload) for payload in payloads[:taken])
     assert (link.tx_dropped_full, link.tx_dropped_down) == ((3 - taken, 0) if is_open else (0, 3 - taken))
     assert (bytes(link.headers), link.payloads) == (b"", [])
+    append(link, b"4444")
+    link.settle(1)
+    assert link.tx_bytes == sum(SIZE + len(payload) for payload in [*payloads[:taken], b"4444"])
+
+
+def test_reserved_headers_follow_those_that_wait() -> None:
+    link = Link(0, "fibre", 1500)
+    append(link, b"1")
+    payloads = [b"22", b"333"]
+    assert link.reserve(payloads, 5) == SIZE
+    assert len(link.headers) == 3 * SIZE
+    assert (link.payloads, payloads) == ([b"1", b"22", b"333"], [b"22", b"333"])

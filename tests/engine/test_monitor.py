@@ -167,12 +167,16 @@ def test_awaited_answers_are_bounded() -> None:
     assert len(script.monitor._sent) == PENDING
 
 
-def test_probes_are_answered_with_their_cookie() -> None:
-    link = Link(0, "fibre", 1500)
-    Monitor(link, epoch=7, lane=2, interval=INTERVAL, now=0.0).answer(b"12345678", 0.0)
-    (data,) = take_frames(link)
-    frame = decode(data)
-    assert (frame[0], frame[1], frame[2], frame[8]) == (PROBE_REPLY, 7, 2, b"12345678")
+def test_probes_are_answered_with_their_cookie_in_their_lane() -> None:
+    """The lane leads the answer back to the worker that asks, whatever number this one has."""
+    link = Link(0, "fibre", 1500, lane=2)
+    monitor = Monitor(link, epoch=7, lane=2, interval=INTERVAL, now=0.0)
+    for lane in (5, 2, 5, 2, 2):
+        monitor.answer(lane, b"12345678", 0.0)
+    frames = [decode(data) for data in take_frames(link)]
+    assert {(frame[0], frame[1], frame[8]) for frame in frames} == {(PROBE_REPLY, 7, b"12345678")}
+    # Each lane counts its frames on the link: a gap would look like a loss there.
+    assert [(frame[2], frame[5]) for frame in frames] == [(5, 0), (2, 0), (5, 1), (2, 1), (2, 2)]
 
 
 def test_nobody_can_make_it_flood_answers() -> None:
@@ -180,7 +184,7 @@ def test_nobody_can_make_it_flood_answers() -> None:
     monitor = Monitor(link, epoch=7, lane=0, interval=10.0, now=0.0)
     for second in range(1, 4):
         for step in range(1000):
-            monitor.answer(b"12345678", second + step / 1000)
+            monitor.answer(0, b"12345678", second + step / 1000)
         assert len(take_frames(link)) == REPLIES_PER_SECOND
     assert monitor.probes_ignored == 3 * (1000 - REPLIES_PER_SECOND)
 
@@ -190,5 +194,15 @@ def test_peer_with_the_shortest_interval_gets_all_its_answers() -> None:
     link = Link(0, "fibre", 1500)
     monitor = Monitor(link, epoch=7, lane=0, interval=10.0, now=0.0)
     for step in range(1000):
-        monitor.answer(b"12345678", step / 100)
+        monitor.answer(0, b"12345678", step / 100)
     assert (len(link.payloads), monitor.probes_ignored) == (1000, 0)
+
+
+def test_every_worker_of_the_peer_gets_its_answers() -> None:
+    """A peer of 16 workers and this one: all of them ask the same monitor."""
+    link = Link(0, "fibre", 1500)
+    monitor = Monitor(link, epoch=7, lane=0, interval=10.0, now=0.0)
+    for step in range(100):
+        for lane in range(16):
+            monitor.answer(lane, b"12345678", step / 100)
+    assert (len(link.payloads), monitor.probes_ignored) == (1600, 0)

@@ -268,7 +268,8 @@ def test_lanes_are_independent_and_bounded() -> None:
     for number in range(256):
         script.frames(0, frame(7, packet, lane=number), probe(lane=number))
     assert len(script.receiver.lanes) == MAX_LANES
-    assert script.receiver.unknown_lane == 256 - MAX_LANES
+    assert script.receiver.unknown_lane == 2 * (256 - MAX_LANES)
+    assert script.receiver.probes == MAX_LANES
     assert script.receiver.delivered == MAX_LANES
     script.check_accounts()
 

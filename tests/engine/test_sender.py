@@ -254,6 +254,17 @@ def test_batch_of_many_runs_is_settled_packet_by_packet(one: int, two: int) -> N
     assert script.fates["sent"] == one + two == len(script.frames["link0"]) + len(script.frames["link1"])
 
 
+def test_pieces_of_a_batch_of_many_runs_keep_their_places() -> None:
+    script = Script(SIZE + 100, SIZE + 100)
+    script.sender.scheduler = InTurn(None)
+    script.send([bytes(50), bytes(250), bytes(150)])
+    frames = sorted(script.frames["link0"] + script.frames["link1"], key=lambda frame: frame[3])
+    assert [(frame[6], frame[7], len(frame[8])) for frame in frames] == [
+        (0, 0, 50), (0, 2, 84), (1, 2, 84), (2, 2, 82), (0, 1, 75), (1, 1, 75),
+    ]  # fmt: skip
+    assert [number for number, _ in script.numbers("link0")] == [0, 2, 4]
+
+
 @given(
     st.none() | st.integers(1, 3),
     st.lists(

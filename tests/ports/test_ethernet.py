@@ -38,10 +38,10 @@ def mac(host: Host) -> bytes:
 
 @contextmanager
 def port(
-    host: Host, *peers: bytes, interface: str = "eth0", lanes: tuple[int, int] = (0, 1)
+    host: Host, *peers: bytes, interface: str = "eth0", index: int = 0, count: int = 1
 ) -> Iterator[EthernetPort]:
     with inside(host):
-        opened = EthernetPort(interface, peers, ETHERTYPE, lanes)
+        opened = EthernetPort(interface, peers, ETHERTYPE, index, count)
     try:
         yield opened
     finally:
@@ -331,31 +331,36 @@ def test_other_peers_are_taken_without_a_gap(
     assert {source for source, _, _ in arrivals} == {theirs, MANY[0]}
 
 
-def test_each_worker_gets_its_lanes(lab: Lab, wire: socket.socket) -> None:
-    ours, theirs = mac(lab.b), mac(lab.a)
-    with ExitStack() as stack:
-        workers = [stack.enter_context(port(lab.b, theirs, lanes=(index, 3))) for index in range(3)]
-        await_both_ways(stack.enter_context(port(lab.a, ours)), workers[0])
-        for worker in workers:
-            worker.receive()
-        for lane in range(16):
-            wire.send(ethernet(ours, theirs, encode(DATA, 1, lane, 0, 0, 0, 0, 0, 0, 0)))
-        for index, worker in enumerate(workers):
-            assert [decode_lane(frame) for frame in received(worker)] == list(range(index, 16, 3))
-
-
-def decode_lane(frame: bytes) -> int:
-    return frame[16]
+def test_ports_that_share_an_interface_take_each_frame_once(lab: Lab, wire: socket.socket) -> None:
+    """By their lanes, whoever opened first or opened anew; what is too short to have a lane goes to the first."""
+    ours, theirs, count = mac(lab.b), mac(lab.a), 3
+    with port(lab.a, ours) as sender, ExitStack() as stack:
+        ports = {index: stack.enter_context(port(lab.b, theirs, index=index, count=count)) for index in (2, 0, 1)}
+        await_both_ways(sender, ports[0])
+        for anew in (0, 2, 1):
+            ports[anew].close()
+            ports[anew] = stack.enter_context(port(lab.b, theirs, index=anew, count=count))
+            frames = [encode(DATA, 7, lane, 0, 0, 0, 0, 0, 0, 0) for lane in range(0, 256, 3 if anew else 1)]
+            for frame in frames:
+                wire.send(ethernet(ours, theirs, frame))
+            wire.send(ethernet(ours, theirs, b"short"))
+            wire.send(ethernet(ours, STRANGER, b"short"))
+            taken = {index: list(iter(one.receive, [])) for index, one in ports.items()}
+            for index, batches in taken.items():
+                mine = [frame for batch in batches for frame in frames_of(batch)]
+                assert mine == [frame for frame in frames if frame[16] % count == index]
+                short = [payload for batch in batches for payload in payloads_of(batch) if payload is None]
+                assert short == ([] if index else [None])
 
 
 @pytest.mark.parametrize("macs", [[], [STRANGER], MANY])
-@pytest.mark.parametrize("lanes", [(0, 1), (2, 3)])
+@pytest.mark.parametrize("lanes", [(0, 1), (0, 2), (1, 2), (15, 16)])
 def test_filter_program_is_well_formed(macs: list[bytes], lanes: tuple[int, int]) -> None:
     """Every jump ends inside the program: a wrong one would be refused, or would let frames in."""
     program = _filter(macs, ETHERTYPE, lanes)
     assert program[-1] == (0x06, 0, 0, 0)
     for index, (code, if_true, if_false, operand) in enumerate(program):
-        jumps = {0x05: (operand,), 0x15: (if_true, if_false), 0x35: (if_true, if_false)}.get(code, ())
+        jumps = {0x05: (operand,), 0x15: (if_true, if_false), 0x25: (if_true, if_false), 0x35: (if_true, if_false)}.get(code, ())
         assert all(index + 1 + jump < len(program) for jump in jumps)
         assert max(if_true, if_false) < 256
 

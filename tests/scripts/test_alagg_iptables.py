@@ -100,6 +100,24 @@ def test_shows_them_as_alagg_does(namespace: tuple[str, ...], config_file: Path,
 
 
 @pytest.mark.netns
+def test_workers_rules_are_those_of_alagg_in_their_order(namespace: tuple[str, ...], config_file: Path) -> None:
+    text = config_file.read_text().replace("gso = no", "gso = yes")
+    config_file.write_text(text.replace("queue", "workers = 3\nqueue"))
+    options = (*OPTIONS, "--workers", "3")
+    run(*namespace, SCRIPT, "install", *options, "--", *DESTINATIONS)
+    by_script = saved(namespace)
+    show = run(*namespace, sys.executable, "-m", "alagg", "rules", "show", "--config", config_file).stdout
+    assert {line.split()[0] for line in show.splitlines()} == {"installed"}
+    shown = run(*namespace, SCRIPT, "show", *options, *DESTINATIONS).stdout.replace("-legacy", "")
+    assert sorted(map(shlex.split, shown.splitlines())) == sorted(map(shlex.split, show.splitlines()))
+    run(*namespace, SCRIPT, "remove", *options, *DESTINATIONS)
+    assert saved(namespace) == []
+    run(*namespace, sys.executable, "-m", "alagg", "rules", "install", "--config", config_file)
+    assert saved(namespace) == by_script
+    assert len(by_script) == 24
+
+
+@pytest.mark.netns
 def test_twice_is_once_and_removed_is_removed(namespace: tuple[str, ...]) -> None:
     run(*namespace, "iptables-legacy", "-A", "OUTPUT", "-d", "10.99.0.2", "-j", "ACCEPT")
     before = saved(namespace)
@@ -129,7 +147,8 @@ def test_rule_for_tcp_that_comes_later_stands_before_the_general_one(namespace: 
 @pytest.mark.parametrize(
     "arguments",
     [(), ("bogus", "::1"), ("show",), ("show", "--queue"), ("show", "--queue", "x", "::1"), ("show", "--no", "::1"),
-     ("show", "--chain", "INPUT", "::1"), ("show", "--gso", "maybe", "::1")],
+     ("show", "--chain", "INPUT", "::1"), ("show", "--gso", "maybe", "::1"),
+     ("show", "--workers", "0", "::1"), ("show", "--workers", "17", "::1")],
 )  # fmt: skip
 def test_wrong_command_line(arguments: tuple[str, ...]) -> None:
     ended = run(SCRIPT, *arguments, check=False)

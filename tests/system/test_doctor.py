@@ -137,6 +137,24 @@ def test_rule_for_tcp_is_no_condition(hosts: Hosts, make_config: MakeConfig) -> 
     assert found[0].mend == "alagg rules install, or set gso = no"
 
 
+def test_workers_need_a_row_of_queues_and_a_rule_each(hosts: Hosts, make_config: MakeConfig) -> None:
+    """The queues of another node are the accident that is easily made."""
+    one, config = make_config(manage_host="no"), make_config(manage_host="no", workers=2)
+    rules.install(config, None)
+    assert troubles(config) == []
+    queue = NetfilterQueue()
+    queue.bind(1026, lambda packet: packet.accept())
+    try:
+        found = only(config)
+        assert found.what == "queue 1026 is in use by another program"
+        assert found.mend.endswith("(2 workers take as many in a row, nodes must not overlap)")
+    finally:
+        queue.unbind()
+    rules.remove(config)
+    rules.install(one, None)
+    assert {finding.level for finding in troubles(config)} == {"fail"}, "the last worker's rule is not there"
+
+
 def test_knows_the_running_node_from_a_stranger(hosts: Hosts, make_config: MakeConfig) -> None:
     config = make_config()
     queue = NetfilterQueue()

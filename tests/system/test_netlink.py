@@ -38,7 +38,7 @@ def test_reads_an_interface(hosts: Hosts) -> None:
     found = eth0()
     assert found == netlink.Interface(
         found.index, "eth0", bytes.fromhex("020000000a00"), 1500, up=True, carrier=True,
-        type=netlink.ETHERNET,
+        type=netlink.ETHERNET, qdisc="noqueue",
     )
     assert netlink.interface("nosuch0") is None
     assert {one.name for one in netlink.interfaces()} == {"lo", "eth0", "eth1"}

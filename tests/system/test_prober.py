@@ -9,7 +9,7 @@ import pytest
 from google_crc32c import value as crc32c
 
 from alagg.engine import header
-from alagg.ports.ethernet import EthernetPort
+from alagg.ports.ethernet import ETHERNET_HEADER, EthernetPort
 from alagg.system import prober
 
 from .conftest import Hosts, inside
@@ -32,8 +32,12 @@ def frame(frame_type: int, payload: bytes) -> bytes:
 def peer(hosts: Hosts, answers: Callable[[bytes], Sequence[bytes]], links: Sequence[int]) -> Iterator[None]:
     """Play the peer on host b: answer the probe on some links."""
     with inside(hosts.b):
-        ports = [EthernetPort(f"eth{link}", bytes.fromhex(f"020000000a0{link}"), 0x88B5) for link in links]
-    threads = [threading.Thread(target=answer_once, args=(port, answers)) for port in ports]
+        remotes = {link: bytes.fromhex(f"020000000a0{link}") for link in links}
+        ports = [EthernetPort(f"eth{link}", (remote,), 0x88B5) for link, remote in remotes.items()]
+    threads = [
+        threading.Thread(target=answer_once, args=(port, remote, answers))
+        for port, remote in zip(ports, remotes.values(), strict=True)
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -45,14 +49,14 @@ def peer(hosts: Hosts, answers: Callable[[bytes], Sequence[bytes]], links: Seque
             port.close()
 
 
-def answer_once(port: EthernetPort, answers: Callable[[bytes], Sequence[bytes]]) -> None:
+def answer_once(port: EthernetPort, remote: bytes, answers: Callable[[bytes], Sequence[bytes]]) -> None:
     with closing(socket.socket(fileno=socket.dup(port.fileno()))) as waiting:
         waiting.settimeout(5)
-        values = header.decode(waiting.recv(2048), port.offset)
+        values = header.decode(waiting.recv(2048), ETHERNET_HEADER)
     assert values[0] == header.PROBE
-    port.send([b""], [b""])
+    port.send(remote, bytearray(header.SIZE), [b""])
     for answer in answers(values[-1]):
-        port.send([answer[: header.SIZE]], [answer[header.SIZE :]])
+        port.send(remote, bytearray(answer[: header.SIZE]), [answer[header.SIZE :]])
 
 
 def reply(cookie: bytes) -> list[bytes]:

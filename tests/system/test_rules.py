@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alagg.system import rules
+from alagg.system import flows, rules, tables
 from alagg.system.journal import Journal
 
 from .conftest import Hosts, snapshot
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alagg.config import Config
+    from alagg.system.rules import Rule
 
     MakeConfig = Callable[..., Config]
 
@@ -56,6 +57,22 @@ def test_wants_a_queue_of_its_own_for_tcp_in_super_packets(make_config: MakeConf
 
     assert wanted("yes") == [(4, "tcp", 1029), (4, "", 5), (6, "tcp", 1029), (6, "", 5)]
     assert wanted("no") == [(4, "", 5), (6, "", 5)]
+
+
+def test_wants_a_share_of_the_flows_for_each_worker_and_the_rest_for_the_last(make_config: MakeConfig) -> None:
+    wanted = rules.wanted_rules(make_config(queue=65534, workers=3))
+    assert [(rule.family, rule.protocol, rule.queue) for rule in wanted] == [
+        (family, protocol, queue)
+        for family in (4, 6)
+        for protocol, queues in (("tcp", (1022, 1023, 1024)), ("", (65534, 65535, 0)))
+        for queue in queues
+    ]
+    programs = [flows.bytecode(family, worker, 3) for family in (4, 6) for worker in (0, 1)]
+    assert [rule.bytecode for rule in wanted] == [
+        *(programs[0], programs[1], "") * 2, *(programs[2], programs[3], "") * 2,
+    ]
+    assert f'-m bpf --bytecode "{programs[0]}"' in str(wanted[0])
+    assert "bpf" not in str(wanted[2])
 
 
 def test_wants_the_clamp_on_a_gateway_that_the_node_manages(make_config: MakeConfig) -> None:
@@ -136,6 +153,46 @@ def test_rule_for_tcp_counts_only_before_the_general_one(hosts: Hosts, make_conf
     run(hosts, rule("D", "", 1))
     assert rules.missing(config) == [general]
     assert rules.only_slower(config, [general]) == []
+
+
+@pytest.mark.netns
+def test_workers_rules_come_in_order_and_go_without_a_trace(hosts: Hosts, make_config: MakeConfig) -> None:
+    for line in USERS_RULES:
+        run(hosts, line)
+    before = snapshot(hosts.a)
+    config = make_config(workers=3)
+    for _ in range(2):
+        rules.install(config, None)
+        for command, family in (("iptables-legacy -S OUTPUT", 4), ("ip6tables-legacy -S OUTPUT", 6)):
+            queues = [rule.queue for rule in rules.wanted_rules(config) if rule.family == family]
+            lines = chain(command)
+            assert [int(line.split("--queue-num ")[1].split()[0]) for line in lines[:6]] == queues
+            assert f"alagg:{config.control_socket}" not in " ".join(lines[6:])
+    assert rules.missing(config) == []
+    one = make_config(workers=1)
+    rules.remove_others(config, one)
+    rules.remove(one)
+    assert snapshot(hosts.a) == before
+
+
+@pytest.mark.netns
+def test_a_workers_rule_counts_only_before_the_last_ones(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config(peer="destinations = 10.99.0.2", workers=2)
+    tcp_first, tcp_last, first, last = wanted = rules.wanted_rules(config)
+
+    def lacking(*there: Rule) -> tuple[list[Rule], list[Rule]]:
+        """Give the rules that are missing, and those of them that only make it faster, with these in this order."""
+        tables.replace(delete=wanted, insert=there)
+        missing = rules.missing(config)
+        return missing, rules.only_slower(config, missing)
+
+    assert lacking(*wanted) == ([], [])
+    assert lacking(last, tcp_last) == ([tcp_first, tcp_last, first], [tcp_first, tcp_last, first])
+    assert lacking(tcp_last, tcp_first, first, last) == ([tcp_first], [tcp_first])
+    assert lacking(first, tcp_first, tcp_last, last) == ([tcp_first], [tcp_first])
+    assert lacking(tcp_first, tcp_last, first) == ([last], [])
+    assert lacking(first) == ([tcp_first, tcp_last, last], [tcp_first])
+    rules.remove(config)
 
 
 @pytest.mark.netns

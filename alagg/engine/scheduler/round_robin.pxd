@@ -3,7 +3,6 @@ cimport cython
 from alagg.engine.link cimport Link
 from alagg.engine.scheduler.base cimport Run
 
-cdef long TURN
 
 cdef class RoundRobin:
     cdef Py_ssize_t _turn

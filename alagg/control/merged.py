@@ -1,0 +1,85 @@
+"""Merged: one view of a node from the snapshots of its workers."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any, Final
+
+from alagg.engine.link import STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from alagg.control.snapshot import Json
+
+
+def merge(snapshots: Sequence[Json]) -> Json:
+    """Give one snapshot for all workers; each one's own goes under `workers` when there are several.
+
+    Counters are summed, so every identity that holds in one snapshot holds in the sum. A link is in the worst state
+    that a worker sees it in. Its `rtt_ms` is the median, and `loss` is taken over the frames of all workers. `epoch`
+    is the first worker's.
+
+    Args:
+        snapshots: the workers' in the order of their numbers, all of the same configuration; at least one.
+    """
+    first = snapshots[0]
+    if len(snapshots) == 1:
+        return first
+    edges = [{key: each[key] for key in each if key not in ("epoch", "peers", "links")} for each in snapshots]
+    return {
+        **_sum(edges),
+        "epoch": first["epoch"],
+        "peers": [_sum(group) for group in _groups(snapshots, "peers")],
+        "links": [_link(group) for group in _groups(snapshots, "links")],
+        "workers": list(snapshots),
+    }
+
+
+def _groups(snapshots: Sequence[Json], key: str) -> Iterable[tuple[Json, ...]]:
+    """Give what all workers say of the same peer or link."""
+    return zip(*(each[key] for each in snapshots), strict=True)
+
+
+def _sum(parts: Sequence[Json]) -> Json:
+    """Sum tables of counters; one that a worker lacks is 0 there, as an open port's are where it is closed."""
+    keys = dict.fromkeys(key for part in parts for key in part)
+    return {key: _merge_value(key, [part[key] for part in parts if key in part]) for key in keys}
+
+
+def _merge_value(key: str, values: Sequence[Any]) -> Any:
+    if key in _SPECIAL:
+        return _SPECIAL[key](values)
+    if isinstance(values[0], dict):
+        return _sum(values)
+    return sum(values) if isinstance(values[0], int) else values[0]
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(statistics.median(known), 3) if known else None
+
+
+_SPECIAL: Final[dict[str, Callable[[Sequence[Any]], Any]]] = {
+    "rtt_ms": _median,
+    "mtu": min,
+    "reorder_timeout_ms": max,
+}
+"""What is no counter and has no fixed value either."""
+
+
+def _link(parts: Sequence[Json]) -> Json:
+    worst = max(parts, key=lambda part: STATES.index(part["state"]))
+    same = sum(part["state"] == worst["state"] for part in parts)
+    reason = worst["reason"]
+    if same < len(parts):
+        reason = f"{reason or worst['state']} (for {same} of {len(parts)} workers)"
+    return {**_sum(parts), "state": worst["state"], "reason": reason, "loss": _loss(parts)}
+
+
+def _loss(parts: Sequence[Json]) -> float | None:
+    """Weigh each worker's loss by the frames that it should have got."""
+    known = [part for part in parts if part["loss"] is not None]
+    expected = sum(part["rx_expected"] for part in known)
+    lost: float = sum(part["loss"] * part["rx_expected"] for part in known)
+    return round(lost / expected, 6) if expected > 0 else (0.0 if known else None)
