@@ -265,7 +265,8 @@ class Worker:
         """Let a port pass the queues where that skips nothing that somebody has set up, or as configured."""
         facts, wish = self._facts.interfaces.get(slot.interface), self.config.xdp
         if slot.port is not None and facts is not None:
-            slot.port.bypass_queues(allowed=wish == "yes" or (wish == "auto" and not facts.queues))
+            allowed = wish == "yes" or (wish == "auto" and not facts.queues)
+            slot.port.bypass_queues(allowed=allowed, mtu=facts.mtu)
 
     def _open(self, slot: PortSlot, index: int) -> str:
         """Open a port; give the reason when it cannot be."""

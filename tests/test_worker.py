@@ -404,7 +404,7 @@ def test_queues_are_passed_where_nobody_has_set_any_up(
     net: Net, monkeypatch: pytest.MonkeyPatch, wish: str, queues: bool, allowed: bool  # noqa: FBT001
 ) -> None:
     told: list[bool] = []
-    monkeypatch.setattr(net.wires["eth0"].ends["a"], "bypass_queues", lambda *, allowed: told.append(allowed))
+    monkeypatch.setattr(net.wires["eth0"].ends["a"], "bypass_queues", lambda *, allowed, mtu: told.append(allowed))
     worker = net.a.worker
     worker.config = dataclasses.replace(worker.config, xdp=wish)
     interfaces = {name: dataclasses.replace(facts, queues=queues) for name, facts in worker._facts.interfaces.items()}

@@ -127,12 +127,18 @@ cdef class Sender:
         memory.addr = <uint64_t> <size_t> mapped
         memory.len = SLOTS * CHUNK
         memory.chunk_size = CHUNK
-        _checked(setsockopt(self._descriptor, SOL_XDP, XDP_UMEM_REG, &memory, sizeof(memory)))
+        self._set(XDP_UMEM_REG, &memory, sizeof(memory))
         # The kernel insists on a ring for receiving, which stays empty.
-        _checked(setsockopt(self._descriptor, SOL_XDP, XDP_UMEM_FILL_RING, &slots, sizeof(slots)))
-        _checked(setsockopt(self._descriptor, SOL_XDP, XDP_UMEM_COMPLETION_RING, &slots, sizeof(slots)))
-        _checked(setsockopt(self._descriptor, SOL_XDP, XDP_TX_RING, &slots, sizeof(slots)))
+        self._set(XDP_UMEM_FILL_RING, &slots, sizeof(slots))
+        self._set(XDP_UMEM_COMPLETION_RING, &slots, sizeof(slots))
+        self._set(XDP_TX_RING, &slots, sizeof(slots))
         return 0
+
+    cdef int _set(self, int option, const void *value, unsigned int size) except -1:
+        cdef int result
+        with nogil:
+            result = setsockopt(self._descriptor, SOL_XDP, option, value, size)
+        return _checked(result)
 
     cdef int _map_rings(self) except -1:
         cdef xdp_mmap_offsets offsets
@@ -157,8 +163,10 @@ cdef class Sender:
         address.sxdp_flags = XDP_COPY
         address.sxdp_ifindex = interface
         address.sxdp_queue_id = queue
-        _checked(bind(self._descriptor, <sockaddr *> &address, sizeof(address)))
-        return 0
+        cdef int result
+        with nogil:
+            result = bind(self._descriptor, <sockaddr *> &address, sizeof(address))
+        return _checked(result)
 
     def send(self, bytes prefix not None, bytearray headers not None, list payloads not None):
         cdef Py_ssize_t total = PyList_GET_SIZE(payloads)
@@ -253,18 +261,17 @@ cdef class Sender:
             self._tx[producer & (SLOTS - 1)].len = 0
 
     cpdef close(self):
-        if self._tx_map != NULL:
-            munmap(self._tx_map, self._tx_size)
-            self._tx_map = NULL
-        if self._done_map != NULL:
-            munmap(self._done_map, self._done_size)
-            self._done_map = NULL
-        if self._descriptor >= 0:
-            close(self._descriptor)
-            self._descriptor = -1
-        if self._memory != NULL:
-            munmap(self._memory, SLOTS * CHUNK)
-            self._memory = NULL
+        with nogil:
+            if self._tx_map != NULL:
+                munmap(self._tx_map, self._tx_size)
+            if self._done_map != NULL:
+                munmap(self._done_map, self._done_size)
+            if self._descriptor >= 0:
+                close(self._descriptor)
+            if self._memory != NULL:
+                munmap(self._memory, SLOTS * CHUNK)
+        self._tx_map = self._done_map = self._memory = NULL
+        self._descriptor = -1
 
 
 cdef extern from *:

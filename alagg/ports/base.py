@@ -48,8 +48,8 @@ class Port(Protocol):
     def set_remotes(self, remotes: Iterable[bytes]) -> None:
         """Take frames from these addresses from now on, and from no others."""
 
-    def bypass_queues(self, *, allowed: bool) -> None:
-        """Say, now and then anew, whether frames may pass by the host's queueing disciplines.
+    def bypass_queues(self, *, allowed: bool, mtu: int) -> None:
+        """Say, now and then anew, whether frames may pass by the host's queueing disciplines, and the MTU.
 
         Ports that have no such way ignore it.
         """

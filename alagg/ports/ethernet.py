@@ -11,8 +11,10 @@ import ctypes
 import errno
 import fcntl
 import logging
+import os
 import socket
 import struct
+import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -61,7 +63,7 @@ MAX_XDP_MTU: Final = 2048 - ETHERNET_HEADER
 """Bytes of the largest frame that fits the memory shared with AF_XDP (see `alagg.native.xdp`)."""
 
 XDP_ATTEMPTS: Final = 5
-"""How often AF_XDP is tried: the kernel gives a queue back only some milliseconds after its last owner has closed it."""
+"""How often AF_XDP is tried: the kernel gives a queue back only some time after its last owner has closed it."""
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +95,9 @@ class EthernetPort:
         self._receiving = _open()
         self._sending = _open()
         self._xdp: XdpSender | None = None
+        self._xdp_wanted = False
         self._xdp_attempts = 0
+        self._opener = threading.Thread()
         try:
             self.mtu = _mtu(self._receiving, interface)
             # What follows the remote address in the Ethernet header of every frame sent.
@@ -121,15 +125,27 @@ class EthernetPort:
         self._prefixes = {remote: remote + self.suffix for remote in remotes}
         _attach_filter(self._receiving, _filter(self._prefixes, self._ethertype, self._lanes))
 
-    def bypass_queues(self, *, allowed: bool) -> None:
-        """Send by AF_XDP if that is allowed and can be had: faster, but unseen by any queueing discipline."""
-        self.mtu = _mtu(self._receiving, self.interface)
-        if not allowed or self.mtu > MAX_XDP_MTU:
+    def bypass_queues(self, *, allowed: bool, mtu: int) -> None:
+        """Send by AF_XDP if that is allowed and can be had: faster, but unseen by any queueing discipline.
+
+        Args:
+            allowed: whether frames may pass by them.
+            mtu: the interface's MTU now; larger frames than `MAX_XDP_MTU` do not go that way.
+        """
+        self._xdp_wanted = allowed and mtu <= MAX_XDP_MTU
+        if not self._xdp_wanted:
             self._close_xdp()
             self._xdp_attempts = 0
-        elif self._xdp is None and self._xdp_attempts < XDP_ATTEMPTS:
+        elif self._xdp is None and self._xdp_attempts < XDP_ATTEMPTS and not self._opener.is_alive():
             self._xdp_attempts += 1
-            self._xdp = _open_xdp(self.interface, self._lanes[0])
+            # The kernel may keep us waiting for whoever changes an interface just now; the frames must not wait.
+            self._opener = threading.Thread(target=self._open_xdp, daemon=True)
+            self._opener.start()
+
+    def _open_xdp(self) -> None:
+        sender = _xdp_sender(self.interface, self._lanes[0])
+        if self._xdp_wanted and self._xdp is None:
+            self._xdp = sender
 
     def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
         """Send frames to an address without waiting; give how many the link took.
@@ -155,22 +171,33 @@ class EthernetPort:
         return {"rx_dropped": self.rx_dropped}
 
     def close(self) -> None:
-        """Give the descriptors back. More calls do nothing."""
-        self._receiving.close()
-        self._sending.close()
+        """Give the descriptors back. More calls do nothing.
+
+        The kernel closes them only when no processor can still be at work on a frame of theirs: some 20 ms, in which
+        the frames of other links must not wait.
+        """
+        open_ones = [one.detach() for one in (self._receiving, self._sending) if one.fileno() >= 0]
+        if open_ones:
+            threading.Thread(target=_close, args=open_ones, daemon=True).start()
+        self._xdp_wanted = False
         self._close_xdp()
 
     def _close_xdp(self) -> None:
-        if self._xdp is not None:
-            self._xdp.close()
-            self._xdp = None
+        sender, self._xdp = self._xdp, None
+        if sender is not None:
+            threading.Thread(target=sender.close, daemon=True).start()
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _open() -> socket.socket:
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
 
 
-def _open_xdp(interface: str, queue: int) -> XdpSender | None:
+def _xdp_sender(interface: str, queue: int) -> XdpSender | None:
     """Open a queue of the interface for sending, one for each worker; give None where that cannot be had."""
     if form.edges() == "plain" or find_spec("alagg.native.xdp") is None:
         return None

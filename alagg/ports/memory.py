@@ -150,7 +150,7 @@ class MemoryPort:
         """Take frames from these addresses from now on, and from no others."""
         self.remotes = tuple(remotes)
 
-    def bypass_queues(self, *, allowed: bool) -> None:
+    def bypass_queues(self, *, allowed: bool, mtu: int) -> None:
         """Ignore it: there are no queues but our own."""
 
     def fail(self, number: int = errno.ENETDOWN) -> None:

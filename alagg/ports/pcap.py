@@ -137,9 +137,9 @@ class Pcap:
         """Have the wrapped port take frames from these addresses."""
         self.port.set_remotes(remotes)
 
-    def bypass_queues(self, *, allowed: bool) -> None:
+    def bypass_queues(self, *, allowed: bool, mtu: int) -> None:
         """Let the wrapped port pass by queues, or not."""
-        self.port.bypass_queues(allowed=allowed)
+        self.port.bypass_queues(allowed=allowed, mtu=mtu)
 
     def counters(self) -> dict[str, int]:
         """Give the wrapped port's counters, and what was written."""
