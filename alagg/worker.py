@@ -246,8 +246,9 @@ class Worker:
         for slot in self.slots.values():
             if slot.port is None:
                 self._apply_facts(slot, now)
-            else:
-                self._bypass_queues(slot)
+            elif reason := self._bypass_queues(slot):
+                self._close(slot)
+                self._tell(slot, reason=reason, now=now)
 
     def _apply_facts(self, slot: PortSlot, now: float) -> None:
         facts = self._facts.interfaces.get(slot.interface)
@@ -256,16 +257,21 @@ class Worker:
             self._close(slot)
         if facts is not None and not reason and slot.port is None:
             reason = self._open(slot, facts.index)
+        reason = reason or self._bypass_queues(slot)
         if reason:
             self._close(slot)
-        self._bypass_queues(slot)
         self._tell(slot, reason=reason, now=now)
 
-    def _bypass_queues(self, slot: PortSlot) -> None:
-        """Let a port pass the queues where that skips nothing that somebody has set up, or as configured."""
+    def _bypass_queues(self, slot: PortSlot) -> str:
+        """Let a port pass the queues where nobody has set any up, or as configured; give the reason when it fails."""
         facts, wish = self._facts.interfaces.get(slot.interface), self.config.xdp
-        if slot.port is not None and facts is not None:
+        if slot.port is None or facts is None:
+            return ""
+        try:
             slot.port.bypass_queues(allowed=wish == "yes" or (wish == "auto" and not facts.queues))
+        except OSError as error:  # the interface has gone, and nobody has told us yet
+            return error.strerror or str(error)
+        return ""
 
     def _open(self, slot: PortSlot, index: int) -> str:
         """Open a port; give the reason when it cannot be."""

@@ -415,13 +415,50 @@ def test_queues_are_passed_where_nobody_has_set_any_up(
     assert set(told) == {allowed}
 
 
+def test_interface_that_is_gone_before_anybody_says_so_is_no_reason_to_end(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passing its queues asks after the interface's MTU."""
+
+    def fail(*, allowed: bool) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(net.wires["eth0"].ends["a"], "bypass_queues", fail)
+    net.wires["eth0"].refuse = OSError(errno.ENODEV, "No such device")
+    net.run(RETRY + 0.02)
+    assert link(snapshot_of(net.a), "eth0")["reason"] == "No such device"
+    packets = numbered(range(10))
+    assert net.exchange(packets) == packets
+
+
+def test_interface_that_is_gone_while_its_facts_are_applied_stays_told(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*, allowed: bool) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(net.wires["eth0"].ends["a"], "bypass_queues", fail)
+    net.a.worker.take_facts(net.a.worker._facts)
+    assert link(snapshot_of(net.a), "eth0")["state"] == "down"
+    assert link(snapshot_of(net.a), "eth0")["reason"] == "No such device"
+
+
 def test_kernel_is_told_after_the_frames_have_left(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for the kernel's part of a packet would make its way longer."""
     order: list[str] = []
     end, capture = net.wires["eth1"].ends["a"], net.a.capture
     send, tell = end.send, capture.settle
-    monkeypatch.setattr(end, "send", lambda *args: (order.append("send"), send(*args))[1])
-    monkeypatch.setattr(capture, "settle", lambda: (order.append("settle"), tell())[1])
+
+    def noted_send(remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
+        order.append("send")
+        return send(remote, headers, payloads)
+
+    def noted_settle() -> None:
+        order.append("settle")
+        tell()
+
+    monkeypatch.setattr(end, "send", noted_send)
+    monkeypatch.setattr(capture, "settle", noted_settle)
     capture.put(numbered(range(3)))
     net.a.worker.step(0)
     assert order[:2] == ["send", "settle"]

@@ -61,7 +61,7 @@ MAX_XDP_MTU: Final = 2048 - ETHERNET_HEADER
 """Bytes of the largest frame that fits the memory shared with AF_XDP (see `alagg.native.xdp`)."""
 
 XDP_ATTEMPTS: Final = 5
-"""How often AF_XDP is tried: the kernel gives a queue back only some milliseconds after its last owner has closed it."""
+"""How often AF_XDP is tried: the kernel gives a queue back some milliseconds after its last owner closed it."""
 
 log = logging.getLogger(__name__)
 

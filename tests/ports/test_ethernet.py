@@ -360,7 +360,7 @@ def test_filter_program_is_well_formed(macs: list[bytes], lanes: tuple[int, int]
     program = _filter(macs, ETHERTYPE, lanes)
     assert program[-1] == (0x06, 0, 0, 0)
     for index, (code, if_true, if_false, operand) in enumerate(program):
-        jumps = {0x05: (operand,), 0x15: (if_true, if_false), 0x25: (if_true, if_false), 0x35: (if_true, if_false)}.get(code, ())
+        jumps = (operand,) if code == 0x05 else (if_true, if_false) if code in (0x15, 0x25, 0x35) else ()
         assert all(index + 1 + jump < len(program) for jump in jumps)
         assert max(if_true, if_false) < 256
 
