@@ -420,8 +420,17 @@ def test_kernel_is_told_after_the_frames_have_left(net: Net, monkeypatch: pytest
     order: list[str] = []
     end, capture = net.wires["eth1"].ends["a"], net.a.capture
     send, tell = end.send, capture.settle
-    monkeypatch.setattr(end, "send", lambda *args: (order.append("send"), send(*args))[1])
-    monkeypatch.setattr(capture, "settle", lambda: (order.append("settle"), tell())[1])
+
+    def noted_send(remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
+        order.append("send")
+        return send(remote, headers, payloads)
+
+    def noted_settle() -> None:
+        order.append("settle")
+        tell()
+
+    monkeypatch.setattr(end, "send", noted_send)
+    monkeypatch.setattr(capture, "settle", noted_settle)
     capture.put(numbered(range(3)))
     net.a.worker.step(0)
     assert order[:2] == ["send", "settle"]
