@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from alagg.config import Config, load
 from alagg.messages import HostFacts, InterfaceFacts
 from alagg.ports.faults import Faults
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
 from alagg.worker import Worker
-from tests.engine.helpers import networks
+from tests.accounts import assert_accounted
+from tests.engine.helpers import ONE, ONE6, TWO, TWO6, networks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,3 +116,44 @@ def write_config(path: Path, peers: Mapping[str, tuple[str, Sequence[str]]], **o
             lines += [f"[link {interface}]", f"peer = {peer}", f"interface = {interface}", f"mac = {MAC.hex(':')}"]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return load(path)
+
+
+def snapshot_of(node: Node) -> dict[str, Any]:
+    """Give a node's snapshot, after holding it to the identities that must hold at any time."""
+    snapshot = node.worker.snapshot()
+    assert_accounted(snapshot)
+    return snapshot
+
+
+class Net:
+    """Two nodes, `a` and `b`, joined by two links, `eth0` and `eth1`."""
+
+    def __init__(self, directory: Path, **faults: dict[str, float]) -> None:
+        self.directory = directory
+        self.clock = Clock()
+        self.wires = {"eth0": Wire(), "eth1": Wire()}
+        for name, values in faults.items():
+            self.wires[name].faults = values
+        self.a = Node("a", self.config("a"), 0xA, self.wires, self.clock)
+        self.b = Node("b", self.config("b"), 0xB, self.wires, self.clock)
+        self.a.facts([ONE, ONE6])
+        self.b.facts([TWO, TWO6])
+        settle(self.a, self.b)
+
+    def config(self, name: str, *interfaces: str, **options: str) -> Config:
+        destinations = f"{TWO}, {TWO6}" if name == "a" else f"{ONE}, {ONE6}"
+        peers = {"peer": (destinations, interfaces or ("eth0", "eth1"))}
+        return write_config(self.directory / f"{name}.cfg", peers, **options)
+
+    def run(self, seconds: float) -> None:
+        run(self.clock, seconds, self.a, self.b)
+
+    def exchange(self, packets: list[bytes]) -> list[bytes]:
+        self.a.capture.put(packets)
+        settle(self.a, self.b)
+        return self.b.packets()
+
+    def close(self) -> None:
+        for node in (self.a, self.b):
+            node.worker.running = False
+            node.worker.run()

@@ -5,62 +5,21 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
-import random
-import socket
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from alagg import worker as worker_module
 from alagg.config import load
-from alagg.messages import HostFacts, InterfaceFacts
-from alagg.ports.memory import MemoryInjector, MemoryPort
 from alagg.worker import RETRY
-from tests.accounts import assert_accounted
-from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, networks, numbered, numbers
-from tests.memory_net import MAC, Clock, Node, Wire, run, settle, write_config
+from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, numbered, numbers
+from tests.memory_net import MAC, Clock, Net, Node, Wire, settle, snapshot_of, write_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from alagg.config import Config
 
 THREE = "10.0.0.3"
-
-
-class Net:
-    """Two nodes, `a` and `b`, joined by two links, `eth0` and `eth1`."""
-
-    def __init__(self, directory: Path, **faults: dict[str, float]) -> None:
-        self.directory = directory
-        self.clock = Clock()
-        self.wires = {"eth0": Wire(), "eth1": Wire()}
-        for name, values in faults.items():
-            self.wires[name].faults = values
-        self.a = Node("a", self.config("a"), 0xA, self.wires, self.clock)
-        self.b = Node("b", self.config("b"), 0xB, self.wires, self.clock)
-        self.a.facts([ONE, ONE6])
-        self.b.facts([TWO, TWO6])
-        settle(self.a, self.b)
-
-    def config(self, name: str, *interfaces: str, **options: str) -> Config:
-        destinations = f"{TWO}, {TWO6}" if name == "a" else f"{ONE}, {ONE6}"
-        peers = {"peer": (destinations, interfaces or ("eth0", "eth1"))}
-        return write_config(self.directory / f"{name}.cfg", peers, **options)
-
-    def run(self, seconds: float) -> None:
-        run(self.clock, seconds, self.a, self.b)
-
-    def exchange(self, packets: list[bytes]) -> list[bytes]:
-        self.a.capture.put(packets)
-        settle(self.a, self.b)
-        return self.b.packets()
-
-    def close(self) -> None:
-        for node in (self.a, self.b):
-            node.worker.running = False
-            node.worker.run()
 
 
 @pytest.fixture
@@ -309,91 +268,6 @@ def test_port_that_does_not_take_the_addresses_is_closed_and_says_why(
     assert net.exchange(packets) == packets
 
 
-# --- several links over one interface ---------------------------------------------------------------------------
-
-
-class Segment:
-    """Many nodes on one Ethernet segment, each with an interface of its own: a hub that knows addresses."""
-
-    def __init__(self) -> None:
-        self.ports: dict[bytes, SegmentPort] = {}
-
-
-class SegmentPort(MemoryPort):
-    """A port on a segment."""
-
-    def __init__(self, segment: Segment, address: bytes) -> None:
-        super().__init__(1500, address)
-        self.segment = segment
-        segment.ports[address] = self
-
-    def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
-        self.peer = self.segment.ports.get(remote)
-        return super().send(remote, headers, payloads)
-
-
-class Hub:
-    """A node with a peer at each of some addresses, all over its only interface."""
-
-    def __init__(self, directory: Path, count: int) -> None:
-        self.clock = Clock()
-        self.segment = Segment()
-        self.opened = 0
-        mac = "02:00:00:00:01:{:02x}".format
-        self.hub = self.node("hub", mac(0), [(f"10.0.1.{n}", mac(n)) for n in range(1, count + 1)], directory)
-        self.leaves = [self.node(f"leaf{n}", mac(n), [("10.0.1.0", mac(0))], directory) for n in range(1, count + 1)]
-        self.nodes = [self.hub, *self.leaves]
-        for number, node in enumerate(self.nodes):
-            facts = HostFacts({"eth0": InterfaceFacts(1, 1500, "")}, networks(f"10.0.1.{number}"))
-            node.worker.take_facts(facts)
-        settle(*self.nodes)
-
-    def node(self, name: str, mac: str, peers: list[tuple[str, str]], directory: Path) -> Node:
-        lines = ["[alagg]", f"control_socket = {directory}/{name}.sock"]
-        for number, (address, remote) in enumerate(peers):
-            lines += [f"[peer p{number}]", f"destinations = {address}"]
-            lines += [f"[link l{number}]", f"peer = p{number}", "interface = eth0", f"mac = {remote}"]
-        (directory / f"{name}.cfg").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-        def open_port(config: Config, interface: str, remotes: Sequence[bytes]) -> MemoryPort:
-            self.opened += 1
-            port = SegmentPort(self.segment, bytes.fromhex(mac.replace(":", "")))
-            port.set_remotes(remotes)
-            return port
-
-        node = Node(name, load(directory / f"{name}.cfg"), 1 + len(self.segment.ports), {}, self.clock)
-        node.worker._open_port = open_port
-        return node
-
-
-def test_peers_over_one_interface_share_its_port(tmp_path: Path) -> None:
-    net = Hub(tmp_path, 5)
-    assert net.opened == 6, "one port for the hub's five links"
-    sent = [
-        packet for n in range(1, 6)
-        for packet in numbered(range(20), source="10.0.1.0", destination=f"10.0.1.{n}")
-    ]
-    net.hub.capture.put(random.Random(5).sample(sent, len(sent)))
-    for number, leaf in enumerate(net.leaves, 1):
-        leaf.capture.put(numbered(range(100, 110), source=f"10.0.1.{number}", destination="10.0.1.0"))
-    settle(*net.nodes)
-    for number, leaf in enumerate(net.leaves, 1):
-        assert sorted(leaf.packets()) == [packet for packet in sent if packet[16:20] == bytes((10, 0, 1, number))]
-    assert len(net.hub.packets()) == 50
-    rx = [peer["rx"]["passed"] for peer in snapshot_of(net.hub)["peers"]]
-    assert rx == [10] * 5
-
-
-def test_port_that_fails_concerns_all_links_over_it(tmp_path: Path) -> None:
-    net = Hub(tmp_path, 3)
-    next(iter(net.segment.ports.values())).fail()
-    net.hub.worker.step(0)
-    assert {(one["state"], one["reason"]) for one in snapshot_of(net.hub)["links"]} == {("down", "Network is down")}
-    run(net.clock, RETRY + 0.5, *net.nodes)
-    assert {one["state"] for one in snapshot_of(net.hub)["links"]} == {"up"}
-    assert net.opened == 5
-
-
 # --- passing the queues -----------------------------------------------------------------------------------------
 
 
@@ -438,13 +312,6 @@ def test_kernel_is_told_after_the_frames_have_left(net: Net, monkeypatch: pytest
 
 
 # --- accounting -------------------------------------------------------------------------------------------------
-
-
-def snapshot_of(node: Node) -> dict[str, Any]:
-    """Give a node's snapshot, after holding it to the identities that must hold at any time."""
-    snapshot = node.worker.snapshot()
-    assert_accounted(snapshot)
-    return snapshot
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -514,82 +381,6 @@ def test_loop_waits_until_something_is_due(net: Net) -> None:
     net.a.worker.run()
     assert sum(waits) > 0.5
     assert max(waits) <= RETRY
-
-
-# --- the node's own device --------------------------------------------------------------------------------------
-
-
-class DeviceInjector(MemoryInjector):
-    """A device that can be had, until `gone`."""
-
-    def __init__(self, name: str, otherwise: MemoryInjector) -> None:
-        super().__init__()
-        if name == "missing":
-            raise OSError(errno.ENODEV, "No such device")
-        self.name = name
-        self.gone = False
-        self.discarded = 0
-        self._reader, self.writer = socket.socketpair()
-
-    def fileno(self) -> int:
-        return self._reader.fileno()
-
-    def discard(self) -> None:
-        if self.gone:
-            raise OSError(errno.EBADFD, "File descriptor in bad state")
-        self.discarded += len(self._reader.recv(64))
-
-    def close(self) -> None:
-        super().close()
-        self._reader.close()
-        self.writer.close()
-
-
-@pytest.fixture
-def device_net(net: Net, monkeypatch: pytest.MonkeyPatch) -> Net:
-    monkeypatch.setattr(worker_module, "TunInjector", DeviceInjector)
-    return net
-
-
-def tell_of_device(node: Node, name: str) -> None:
-    worker = node.worker
-    worker.take_facts(dataclasses.replace(worker._facts, device=name))
-
-
-def test_device_is_used_as_soon_as_it_is_there(device_net: Net) -> None:
-    net = device_net
-    assert net.exchange(numbered(range(10))) == numbered(range(10))
-    tell_of_device(net.b, "alagg0")
-    tell_of_device(net.b, "alagg0")
-    assert net.exchange(numbered(range(10, 20))) == []
-    injector = net.b.worker.injector
-    assert isinstance(injector, DeviceInjector)
-    assert injector.name == "alagg0"
-    assert injector.take() == numbered(range(10, 20))
-
-
-def test_what_waits_in_the_device_is_thrown_away_until_it_is_gone(device_net: Net) -> None:
-    worker = device_net.b.worker
-    tell_of_device(device_net.b, "alagg0")
-    injector = worker.injector
-    assert isinstance(injector, DeviceInjector)
-    injector.writer.send(b"noise")
-    worker.step(0)
-    assert injector.discarded == 5
-    injector.gone = True
-    injector.writer.send(b"for ever")
-    worker.step(0)
-    injector.gone = False
-    worker.step(0)
-    assert injector.discarded == 5
-
-
-def test_device_that_cannot_be_had_is_told_once(device_net: Net, caplog: pytest.LogCaptureFixture) -> None:
-    net = device_net
-    for _ in range(3):
-        tell_of_device(net.b, "missing")
-    assert caplog.messages == ["injecting through raw sockets, which is slower: device missing: No such device"]
-    assert net.exchange(numbered(range(10))) == numbered(range(10))
 
 
 def test_busy_polling_looks_again_before_it_sleeps(net: Net) -> None:
