@@ -12,7 +12,9 @@ cdef class Admission:
     cdef object _sources
     cdef object _destinations
     cdef readonly dict _cache
+    cdef bytes _addresses
+    cdef str _reason
 
-    @cython.locals(addresses=bytes)
+    @cython.locals(addresses=bytes, known=str)
     cpdef str refusal(self, bytes packet)
     cdef str _judge(self, bytes addresses)

@@ -107,26 +107,32 @@ class Admission:
         self._sources = PrefixTable((network, True) for network in sources)
         self._destinations = PrefixTable((network, True) for network in destinations)
         self._cache: dict[bytes, str] = {}
+        self._addresses = b""
+        """The addresses of the last packet."""
+        self._reason = ""
+        """What was said of it."""
 
     def set_sources(self, sources: Sequence[Network]) -> None:
         """Replace the peer's networks."""
         self._sources = PrefixTable((network, True) for network in sources)
-        self._cache.clear()
+        self._forget()
 
     def set_destinations(self, destinations: Sequence[Network]) -> None:
         """Replace this host's networks: its addresses have changed."""
         self._destinations = PrefixTable((network, True) for network in destinations)
-        self._cache.clear()
+        self._forget()
 
     def refusal(self, packet: bytes) -> str:
         """Give the reason, one of `REFUSED`, for which the packet must not be injected; empty when it may."""
         addresses = source_and_destination(packet)
         if not addresses:
             return "malformed_packet"
-        try:
-            return self._cache[addresses]
-        except KeyError:
-            return self._judge(addresses)
+        # Packets come in runs of one flow.
+        if addresses != self._addresses:
+            self._addresses = addresses
+            known = self._cache.get(addresses)
+            self._reason = self._judge(addresses) if known is None else known
+        return self._reason
 
     def _judge(self, addresses: bytes) -> str:
         half = len(addresses) // 2
@@ -139,3 +145,7 @@ class Admission:
             self._cache.clear()
         self._cache[addresses] = reason
         return reason
+
+    def _forget(self) -> None:
+        self._cache.clear()
+        self._addresses = b""

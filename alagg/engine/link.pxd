@@ -1,8 +1,12 @@
+cimport cython
+
 from alagg.engine.header cimport write
 
 cdef int SIZE
+cdef long MASK
 
 
+@cython.final
 cdef class Link:
     cdef readonly long id
     cdef readonly str name
@@ -20,6 +24,7 @@ cdef class Link:
     cdef public long queued
     cdef public long taken
     cdef long _bytes
+    cdef Py_ssize_t _at
     cdef public long tx_frames
     cdef public long tx_bytes
     cdef public long tx_dropped_full
@@ -30,5 +35,7 @@ cdef class Link:
     cdef public dict malformed
 
     cpdef append(self, long frame_type, long epoch, long lane, bytes payload, long payload_checksum)
-    cpdef Py_ssize_t reserve(self, list payloads, Py_ssize_t size) except -1
+    cpdef reserve(self, list payloads, Py_ssize_t size)
+    cpdef write(self, long frame_type, long epoch, long lane, long sequence, long piece, long last_piece, long length,
+                long payload_checksum)
     cpdef settle(self, long taken)

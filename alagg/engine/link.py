@@ -53,6 +53,8 @@ class Link:
         self.queued = 0
         """Frames that the port was last given."""
         self._bytes = 0
+        self._at = 0
+        """Where the next header is written."""
         self.taken = 0
         """How many of them it took, always the first ones."""
         self.tx_frames = 0
@@ -75,18 +77,37 @@ class Link:
         else:
             link_sequence = self.guest_sequences.get(lane, 0)
             self.guest_sequences[lane] = (link_sequence + 1) & MASK
-        at = self.reserve([payload], len(payload))
+        self.reserve([payload], len(payload))
         write(
-            self.headers, at, frame_type, epoch, lane, 0, self.id, link_sequence, 0, 0, len(payload), payload_checksum
-        )
+            self.headers, self._at, frame_type, epoch, lane, 0, self.id, link_sequence, 0, 0, len(payload),
+            payload_checksum,
+        )  # fmt: skip
 
-    def reserve(self, payloads: list[bytes], size: int) -> int:
-        """Queue payloads of `size` bytes in all; give the offset at which their headers must be written now."""
-        at = len(self.headers)
+    def reserve(self, payloads: list[bytes], size: int) -> None:
+        """Queue payloads of `size` bytes in all; their headers must be written now."""
+        self._at = len(self.headers)
         self.headers.extend(bytes(SIZE * len(payloads)))
         self.payloads += payloads
         self._bytes += size
-        return at
+
+    def write(
+        self,
+        frame_type: int,
+        epoch: int,
+        lane: int,
+        sequence: int,
+        piece: int,
+        last_piece: int,
+        length: int,
+        payload_checksum: int,
+    ) -> None:
+        """Write the header of the next payload that was reserved; see `alagg.engine.header.write`."""
+        write(
+            self.headers, self._at, frame_type, epoch, lane, sequence, self.id, self.link_sequence, piece, last_piece,
+            length, payload_checksum,
+        )  # fmt: skip
+        self._at += SIZE
+        self.link_sequence = (self.link_sequence + 1) & MASK
 
     def settle(self, taken: int) -> None:
         """Account for the queued frames, of which the port took the first `taken`, and empty the queue."""

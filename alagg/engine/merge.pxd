@@ -11,19 +11,28 @@ cdef class Merger:
     cdef bint _udp
     cdef list _items
     cdef dict _open
+    cdef _Run _last
     cdef list _joined
 
     @cython.locals(items=list, packet=bytes, run=_Run)
     cpdef list merge(self, packets)
 
-    @cython.locals(p=octets_in, length=Py_ssize_t, at=Py_ssize_t, flow=bytes, start=Py_ssize_t, run=_Run)
+    @cython.locals(p=octets_in, length=Py_ssize_t, at=Py_ssize_t, start=Py_ssize_t, run=_Run)
     cdef void _take(self, bytes packet) except *
+
+    @cython.locals(run=_Run)
+    cdef _Run _run_of(self, bytes packet, Py_ssize_t at)
+    cdef _close(self, _Run run)
 
 cdef class _Run:
     cdef Py_ssize_t index, _at, _start, _step, _length
+    cdef bytes flow
     cdef list packets
     cdef bint _tcp, _fixed_id
     cdef unsigned char _last_flags
+
+    @cython.locals(first=bytes)
+    cdef bint carries(self, bytes packet, Py_ssize_t at) except -1
 
     @cython.locals(
         p=octets_in, f=octets_in, first=bytes, at=Py_ssize_t, size=Py_ssize_t, alike=bint, sequence=uint32_t,
@@ -41,6 +50,8 @@ cdef class _Run:
         kind=int, field=int,
     )
     cdef tuple item(self)
+
+cdef bytes _flow(bytes packet, Py_ssize_t at)
 
 @cython.locals(whole=bint)
 cdef Py_ssize_t _transport(octets_in p, Py_ssize_t length) noexcept

@@ -70,6 +70,8 @@ class Merger:
         self._udp = udp
         self._items: list[Item] = []
         self._open: dict[bytes, _Run] = {}
+        self._last: _Run | None = None
+        """The open run that the last packet met."""
         self._joined: list[_Run] = []
 
     def merge(self, packets: Sequence[bytes]) -> list[Item]:
@@ -82,6 +84,7 @@ class Merger:
             self.merged += len(run.packets)
         self.super_packets += len(self._joined)
         self._open.clear()
+        self._last = None
         self._joined.clear()
         self._items = []
         return items
@@ -94,26 +97,38 @@ class Merger:
         if at < 0:
             # It may belong to any flow, and must not be overtaken.
             self._open.clear()
+            self._last = None
         if at <= 0:
             self._items.append((ALONE, packet, [], 0))
             return
-        flow = p[12:24] if at == 20 else p[8:44]
         start = _payload(p, at, length)
         if start and ((start == at + 8 and not self._udp) or not _intact(p, at, length)):
             start = 0
-        run = self._open.get(flow)
+        run = self._run_of(packet, at)
         if run is not None:
             if start and run.fits(packet):
                 if len(run.packets) == 1:
                     self._joined.append(run)
                 if run.join(packet):
-                    del self._open[flow]
+                    self._close(run)
                 return
-            del self._open[flow]
+            self._close(run)
         # A short datagram has no byte where TCP has its flags.
         if start and (start == at + 8 or p[at + 13] & _PSH_FIN == 0):
-            self._open[flow] = _Run(packet, at, start, len(self._items))
+            self._last = run = _Run(packet, at, start, len(self._items))
+            self._open[run.flow] = run
         self._items.append((ALONE, packet, [], 0))
+
+    def _run_of(self, packet: bytes, at: int) -> _Run | None:
+        """Find the open run of a packet's flow; mostly it is the last one's."""
+        run = self._last
+        if run is None or not run.carries(packet, at):
+            run = self._last = self._open.get(_flow(packet, at))
+        return run
+
+    def _close(self, run: _Run) -> None:
+        del self._open[run.flow]
+        self._last = None
 
 
 class _Run:
@@ -121,6 +136,7 @@ class _Run:
 
     def __init__(self, packet: bytes, at: int, start: int, index: int) -> None:
         self.index = index
+        self.flow = _flow(packet, at)
         self.packets = [packet]
         self._at = at
         self._start = start
@@ -129,6 +145,11 @@ class _Run:
         self._length = len(packet)
         self._fixed_id = False
         self._last_flags = 0
+
+    def carries(self, packet: bytes, at: int) -> bool:
+        """Tell whether a packet is of the run's flow: addresses and ports are the same."""
+        first = self.packets[0]
+        return at == self._at and octets.same(packet, first, 12 if at == 20 else 8, at + 4)
 
     def fits(self, packet: bytes) -> bool:
         """Tell whether a packet of the flow is the next one: it can join, and nothing is lost by that."""
@@ -199,6 +220,11 @@ class _Run:
             kind, field = _GSO_UDP_L4, 6
         vnet = _VNET.pack(_NEEDS_CSUM, kind, self._start, self._step, at, field)
         return vnet, bytes(head), self.packets, self._start
+
+
+def _flow(packet: bytes, at: int) -> bytes:
+    """Give a packet's addresses and ports."""
+    return octets.part(packet, 12 if at == 20 else 8, at + 4)
 
 
 def _transport(p: bytes, length: int) -> int:

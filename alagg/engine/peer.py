@@ -192,4 +192,4 @@ class Peer:
         link = self.links.pop(name)
         del self.monitors[link], self._states[link]
         for lane in self.receiver.lanes.values():
-            lane.tracks.pop(link, None)
+            lane.forget(link)

@@ -12,6 +12,7 @@ cdef int DATA
 cdef int PROBE
 cdef int COOKIE_SIZE
 cdef int SIZE
+cdef long SAMPLE_MASK
 cdef int DISCARDED
 cdef int ROGUE
 cdef int PASSED
@@ -19,6 +20,7 @@ cdef int TOOK_OVER
 cdef long HALF
 cdef long MASK
 
+@cython.final
 cdef class Track:
     cdef public long epoch
     cdef public long passed
@@ -34,6 +36,7 @@ cdef class Track:
     @cython.locals(ahead=long)
     cpdef packet(self, long sequence)
 
+@cython.final
 cdef class Lane:
     cdef readonly long number
     cdef readonly Recovery recovery
@@ -41,6 +44,8 @@ cdef class Lane:
     cdef readonly object rejoiner
     cdef public dict tracks
     cdef public list out
+    cdef Link _link
+    cdef Track _track
     cdef dict _samples
     cdef double _next_sample
 
@@ -49,6 +54,7 @@ cdef class Lane:
     cpdef first_copy(self, long sequence, double now)
     cpdef later_copy(self, long sequence, double now)
 
+@cython.final
 cdef class Receiver:
     cdef public list packets
     cdef public dict lanes

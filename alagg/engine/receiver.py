@@ -34,6 +34,8 @@ LOSS_PERIODS: Final = 10
 """Ticks (seconds) over which a link's loss is measured."""
 SAMPLE_INTERVAL: Final = 0.02
 """Seconds between two numbers whose copies are timed."""
+SAMPLE_MASK: Final = 7
+"""Only numbers without these bits are timed, so that most copies need not be looked up."""
 SAMPLES: Final = 32
 """Numbers whose copies are awaited at the same time: they cover more than the longest automatic timeout."""
 TRACK_JUMP: Final = 1 << 16
@@ -107,17 +109,26 @@ class Lane:
         self.rejoiner = Rejoiner()
         self.tracks: dict[Link, Track] = {}
         self.out: list[Item] = []
+        self._link: Link | None = None
+        self._track: Track | None = None
+        """The link of the last frame, and what is known about it."""
         self._samples: dict[int, float] = {}
         self._next_sample = float("-inf")
 
     def track(self, link: Link, epoch: int, link_sequence: int) -> Track:
         """Account for a frame on its link; another epoch starts anew."""
-        track = self.tracks.get(link)
+        track = self._track if link is self._link else self.tracks.get(link)
         if track is None or track.epoch != epoch:
             track = self.tracks[link] = Track(epoch, link_sequence)
         else:
             track.frame(link_sequence)
+        self._link, self._track = link, track
         return track
+
+    def forget(self, link: Link) -> None:
+        """Forget a link that is no more."""
+        self.tracks.pop(link, None)
+        self._link = self._track = None
 
     def tick(self) -> None:
         """Close a period of measurement on each link."""
@@ -126,7 +137,7 @@ class Lane:
 
     def first_copy(self, sequence: int, now: float) -> None:
         """Note when a number came first; now and then one is kept to measure how far behind its copies are."""
-        if now >= self._next_sample:
+        if now >= self._next_sample and not sequence & SAMPLE_MASK:
             self._next_sample = now + SAMPLE_INTERVAL
             if len(self._samples) >= SAMPLES:
                 del self._samples[next(iter(self._samples))]
@@ -134,7 +145,7 @@ class Lane:
 
     def later_copy(self, sequence: int, now: float) -> None:
         """Measure the skew between links when this is a copy of a number that was kept."""
-        first = self._samples.get(sequence)
+        first = None if sequence & SAMPLE_MASK else self._samples.get(sequence)
         if first is not None:
             self.reorder.lateness.sample(now - first)
 
@@ -305,7 +316,7 @@ class Receiver:
         if verdict == ROGUE:
             return
         if verdict == DISCARDED:
-            if epoch == lane.recovery.epoch:
+            if lane.recovery.is_current(epoch):
                 lane.track(link, epoch, link_sequence).packet(sequence)
                 lane.later_copy(sequence, now)
             return

@@ -5,6 +5,7 @@ from alagg.engine.sequence cimport distance
 cdef long HALF
 cdef long MASK
 
+@cython.final
 cdef class Window:
     cdef public long epoch
     cdef public long highest
@@ -27,6 +28,7 @@ cdef class Window:
     cdef _forget(self, long ahead)
     cdef _reach_back(self, long sequence)
 
+@cython.final
 cdef class Recovery:
     cdef public long rogue
     cdef public long resets
@@ -37,6 +39,7 @@ cdef class Recovery:
 
     @cython.locals(window=Window)
     cpdef int accept(self, long epoch, long sequence, double now) except -1
+    cpdef bint is_current(self, long epoch) noexcept
     @cython.locals(window=Window)
     cdef int _accept_aside(self, Window current, long epoch, long sequence, double now) except -1
     cdef int _accept_in(self, Window window, Window current, long sequence, double now) except -1

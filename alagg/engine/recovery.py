@@ -129,6 +129,10 @@ class Recovery:
             return PASSED if window.accept(sequence) else DISCARDED
         return self._accept_aside(window, epoch, sequence, now)
 
+    def is_current(self, epoch: int) -> bool:
+        """Tell whether an epoch is the current stream's."""
+        return self._current is not None and self._current.epoch == epoch
+
     @property
     def epoch(self) -> int | None:
         """The current stream's epoch; None before the first frame."""

@@ -15,6 +15,7 @@ cdef class _Arrival:
     cdef double time
     cdef long top
 
+@cython.final
 cdef class Reorder:
     cdef public Lateness lateness
     cdef public long late

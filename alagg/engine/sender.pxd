@@ -1,7 +1,6 @@
 cimport cython
 
 from alagg.engine.crc cimport crc32c
-from alagg.engine.header cimport write
 from alagg.engine.link cimport Link
 from alagg.engine.scheduler.base cimport Run
 
@@ -29,13 +28,11 @@ cdef class Sender:
     @cython.locals(batch=_Batch, unused=long)
     cpdef settle(self)
     cdef tuple _cut(self, list packets, long room)
-    @cython.locals(index=Py_ssize_t, length=Py_ssize_t, part=list, part_places=list, run=Run, checksums=list, payload=bytes,
-                   link=Link, size=Py_ssize_t)
-    cdef _seal(self, list pieces, list places, list runs)
     @cython.locals(
-        sequence=long, link_sequence=long, piece=long, last_piece=long, index=Py_ssize_t, payload=bytes,
+        epoch=long, lane=long, sequence=long, index=Py_ssize_t, piece=long, last_piece=long, run=Run, part=list,
+        size=Py_ssize_t, payload=bytes, length=Py_ssize_t, checksum=long, link=Link, links=tuple,
     )
-    cdef _write(self, Link link, Py_ssize_t at, list payloads, list places, list checksums)
+    cdef _seal(self, list pieces, list places, list runs)
 
 cdef class _Batch:
     cdef Py_ssize_t packets

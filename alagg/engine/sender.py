@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from alagg.engine.crc import crc32c
 from alagg.engine.fragment import split
-from alagg.engine.header import DATA, SIZE, write
+from alagg.engine.header import DATA, SIZE
 from alagg.engine.sequence import MASK
 
 if TYPE_CHECKING:
@@ -115,42 +115,24 @@ class Sender:
         return pieces, places
 
     def _seal(self, pieces: list[bytes], places: list[tuple[int, int]] | None, runs: Sequence[Run]) -> None:
-        """Number the pieces and queue their frames."""
-        index = 0
+        """Number the pieces and write their frames."""
+        epoch, lane, sequence, index, piece, last_piece = self.epoch, self.lane, self.sequence, 0, 0, 0
         for run in runs:
             part = pieces if run.length == len(pieces) else pieces[index : index + run.length]
-            part_places = places[index : index + run.length] if places else None
-            checksums = []
             size = 0
             for payload in part:
-                checksums.append(crc32c(0, payload, 0, len(payload)))
                 size += len(payload)
             for link in run.links:
-                self._write(link, link.reserve(part, size), part, part_places, checksums)
-            self.sequence = (self.sequence + run.length) & MASK
-            index += run.length
-
-    def _write(
-        self,
-        link: Link,
-        at: int,
-        payloads: list[bytes],
-        places: list[tuple[int, int]] | None,
-        checksums: list[int],
-    ) -> None:
-        """Write the headers of a run for one of its links, from the offset `at` on."""
-        sequence, link_sequence, piece, last_piece = self.sequence, link.link_sequence, 0, 0
-        for index, payload in enumerate(payloads):
-            if places is not None:
-                piece, last_piece = places[index]
-            write(
-                link.headers, at, DATA, self.epoch, self.lane, sequence, link.id, link_sequence, piece, last_piece,
-                len(payload), checksums[index],
-            )  # fmt: skip
-            at += SIZE
-            sequence = (sequence + 1) & MASK
-            link_sequence = (link_sequence + 1) & MASK
-        link.link_sequence = link_sequence
+                link.reserve(part, size)
+            for payload in part:
+                length, checksum = len(payload), crc32c(0, payload, 0, len(payload))
+                if places is not None:
+                    piece, last_piece = places[index]
+                for link in run.links:
+                    link.write(DATA, epoch, lane, sequence, piece, last_piece, length, checksum)
+                sequence = (sequence + 1) & MASK
+                index += 1
+        self.sequence = sequence
 
 
 class _Batch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google_crc32c import value as crc32c
 
-from alagg.engine.header import PROBE, SIZE, decode
+from alagg.engine.header import DATA, PROBE, SIZE, decode, parse
 from alagg.engine.link import Link
 from alagg.engine.sequence import MASK
 from tests.engine.helpers import take_frames
@@ -51,6 +51,10 @@ def test_reserved_headers_follow_those_that_wait() -> None:
     link = Link(0, "fibre", 1500)
     append(link, b"1")
     payloads = [b"22", b"333"]
-    assert link.reserve(payloads, 5) == SIZE
+    link.reserve(payloads, 5)
     assert len(link.headers) == 3 * SIZE
+    for payload in payloads:
+        link.write(DATA, 7, 0, 5, 0, 0, len(payload), crc32c(payload))
+    found = [parse(bytes(link.headers), SIZE * index, payload)[3:6] for index, payload in enumerate(link.payloads)]
+    assert found == [(0, 0, 0), (5, 0, 0), (5, 0, 1)], "the first is in another lane"
     assert (link.payloads, payloads) == ([b"1", b"22", b"333"], [b"22", b"333"])
