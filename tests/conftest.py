@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,10 @@ from alagg import form
 settings.register_profile("default", deadline=None)
 settings.register_profile("fuzz", deadline=None, max_examples=1200)
 settings.load_profile("default")
+
+# What was started in the background of a script ignores Ctrl-C, and so would all that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

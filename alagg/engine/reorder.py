@@ -9,12 +9,10 @@ is delivered late.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final
 
+from alagg.engine.fragment import Piece
 from alagg.engine.sequence import HALF, MASK, distance
-
-if TYPE_CHECKING:
-    from alagg.engine.fragment import Piece
 
 SLOTS: Final = 8192
 """Packets that one buffer spans: at 4 Gbit/s a skew of about 25 ms."""
@@ -28,7 +26,7 @@ MAX_TIMEOUT: Final = 0.5
 """Seconds; the longest automatic timeout: later than this a packet is better lost."""
 
 
-Item: TypeAlias = "bytes | Piece"
+Item = bytes | Piece
 """What is put in order: a whole packet, or a piece of one."""
 
 
