@@ -53,8 +53,6 @@ class PortSlot:
         self.interface = interface
         self.links: dict[bytes, Link] = {}
         """The links over the interface by their remote address."""
-        self.strangers = 0
-        """Frames from addresses that were taken out of the configuration while they waited."""
         self.port: Port | None = None
         self.descriptor = -1
         """The open port's descriptor; a port that has gone down may not tell it any more."""
@@ -88,6 +86,8 @@ class Worker:
         """The ports by their interfaces."""
         self.remotes: dict[Link, tuple[PortSlot, bytes]] = {}
         """Where each link leads: its port, and the remote address."""
+        self.strangers = 0
+        """Frames from addresses that were taken out of the configuration while they waited."""
         now = clock()
         self._facts = HostFacts({}, ())
         self._open_port = open_port
@@ -182,8 +182,7 @@ class Worker:
     def snapshot(self) -> Json:
         """Give every counter (see `alagg.control.snapshot`)."""
         ports = {link: slot.port for link, (slot, _) in self.remotes.items()}
-        strangers = sum(slot.strangers for slot in self.slots.values())
-        return snapshot(self.endpoint, self.config, ports, self.captures, self.injector, strangers)
+        return snapshot(self.endpoint, self.config, ports, self.captures, self.injector, self.strangers)
 
     def _watch_capture(self, capture: Capture) -> None:
         self.watch(capture.fileno(), lambda now: self._capture(capture, now))
@@ -205,7 +204,7 @@ class Worker:
         for remote, headers, payloads in arrivals:
             link = slot.links.get(remote)
             if link is None:
-                slot.strangers += len(payloads)
+                self.strangers += len(payloads)
             else:
                 self.endpoint.receive(link, headers, payloads, now)
 
