@@ -2,11 +2,9 @@ from typing import final
 
 from typing_extensions import Self
 
-LARGEST_FRAME: int
-
 @final
 class Sender:
-    """Sends frames of at most `LARGEST_FRAME` bytes by one queue of an interface."""
+    """Sends frames of at most 2,048 bytes, Ethernet header included, by one queue of an interface."""
 
     def __new__(cls, interface: int, queue: int) -> Self: ...
     def send(self, prefix: bytes, headers: bytearray, payloads: list[bytes]) -> int:

@@ -78,13 +78,10 @@ DEF PREFIX = 14      # of the Ethernet header
 DEF HEADER = 24      # of the Alagg header
 DEF STALLS = 4       # calls in a row that hand nothing over before the link counts as full
 
-LARGEST_FRAME = CHUNK
-"""Bytes of the largest frame that fits, Ethernet header included."""
-
 
 @cython.final
 cdef class Sender:
-    """Sends frames of at most `LARGEST_FRAME` bytes by one queue of an interface."""
+    """Sends frames of at most 2,048 bytes, Ethernet header included, by one queue of an interface."""
 
     cdef int _descriptor
     cdef unsigned char *_memory
