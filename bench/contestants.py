@@ -260,8 +260,9 @@ FORMS: Final = {
     "plain-engine": Form("plain engine", pure="1", share=Share.SHORT),
     "plain": Form("all plain", pure="all", share=Share.SHORT),
     "no-gso": Form("gso = no", options={"gso": "no"}),
+    "no-xdp": Form("xdp = no", options={"xdp": "no"}),
 }
-"""The forms that are measured beside the fastest one: compiled, with super-packets."""
+"""The forms that are measured beside the fastest one: compiled, with super-packets, sent by AF_XDP."""
 
 
 def _alagg() -> dict[str, Callable[[], Contestant]]:
