@@ -18,18 +18,21 @@ cdef class Endpoint:
     cdef double _deadline
     cdef object _routes
 
-    @cython.locals(groups=dict, group=list, previous=bytes, packet=bytes, peer=Peer)
+    @cython.locals(first=bytes, packet=bytes, groups=dict, group=list, previous=bytes)
     cpdef send(self, list packets, double now)
+    @cython.locals(sender=Sender)
+    cdef _send(self, Peer peer, list packets, double now)
     @cython.locals(peer=Peer, receiver=Receiver)
     cpdef receive(self, Link link, bytes headers, list payloads, double now)
     cpdef double deadline(self) except? -1
     @cython.locals(peer=Peer, deadline=double)
     cpdef handle_timer(self, double now)
+    cpdef bint is_quiet(self) noexcept
     @cython.locals(peer=Peer, link=Link, links=list)
     cpdef list queued_links(self)
     @cython.locals(peer=Peer, sender=Sender)
     cpdef settle(self)
     @cython.locals(peer=Peer, packets=list, receiver=Receiver)
     cpdef list take_packets(self)
-    @cython.locals(peer=Peer, events=list)
+    @cython.locals(peer=Peer, events=list, receiver=Receiver)
     cpdef list take_events(self)

@@ -71,6 +71,15 @@ class Endpoint:
 
     def send(self, packets: list[bytes], now: float) -> None:
         """Queue the frames for captured packets on the links of the peers that they go to."""
+        if not packets:
+            return
+        first = packets[0]
+        for packet in packets:
+            if packet is not first and not same_destination(packet, first):
+                break
+        else:
+            self._send(self._routes.find(first), packets, now)
+            return
         groups: dict[Peer | None, list[bytes]] = {}
         group: list[bytes] = []
         previous = b""
@@ -79,11 +88,16 @@ class Endpoint:
                 group = groups.setdefault(self._routes.find(packet), [])
             group.append(packet)
             previous = packet
-        self.no_peer += len(groups.pop(None, ()))
         for peer, group in groups.items():
-            assert peer is not None
-            peer.sender.send(group, now)
-            self._touched[peer] = None
+            self._send(peer, group, now)
+
+    def _send(self, peer: Peer | None, packets: list[bytes], now: float) -> None:
+        if peer is None:
+            self.no_peer += len(packets)
+            return
+        sender = peer.sender
+        sender.send(packets, now)
+        self._touched[peer] = None
 
     def receive(self, link: Link, headers: bytes, payloads: list[bytes | None], now: float) -> None:
         """Take frames that came on a link: their headers in one piece, and the payload of each.
@@ -135,6 +149,10 @@ class Endpoint:
             peer.receiver.flush(now)
             self._touched[peer] = None
 
+    def is_quiet(self) -> bool:
+        """Tell whether there is nothing to hand over: no frames, no packets, no events."""
+        return not self._touched
+
     def queued_links(self) -> list[Link]:
         """Give the links on which frames wait for their ports."""
         links = []
@@ -164,6 +182,8 @@ class Endpoint:
         """Give what happened since the last call, and end the round: what was touched is quiet now."""
         events: list[Event] = []
         for peer in self._touched:
-            events += peer.take_events()
-        self._touched = {}
+            receiver = peer.receiver
+            if peer.events or receiver.reset_lanes:
+                events += peer.take_events()
+        self._touched.clear()
         return events

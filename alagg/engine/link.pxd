@@ -1,9 +1,13 @@
 cimport cython
+from cpython.bytearray cimport PyByteArray_GET_SIZE, PyByteArray_Resize
 
 from alagg.engine.header cimport write
 
 cdef int SIZE
 cdef long MASK
+
+cdef inline int _grow(bytearray headers, Py_ssize_t size) except -1:
+    return PyByteArray_Resize(headers, PyByteArray_GET_SIZE(headers) + size)
 
 
 @cython.final

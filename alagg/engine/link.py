@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import cython
+
 from alagg.engine.header import MALFORMED_REASONS, SIZE, write
 from alagg.engine.sequence import MASK
 
@@ -15,6 +17,11 @@ DOWN: Final = "down"
 """State: the port cannot send."""
 STATES: Final = (UP, SILENT, DOWN)
 """Every state that a link can be in."""
+
+if not cython.compiled:  # link.pxd has the same in C
+
+    def _grow(headers: bytearray, size: int) -> None:
+        headers.extend(bytes(size))
 
 
 class Link:
@@ -86,7 +93,7 @@ class Link:
     def reserve(self, payloads: list[bytes], size: int) -> None:
         """Queue payloads of `size` bytes in all; their headers must be written now."""
         self._at = len(self.headers)
-        self.headers.extend(bytes(SIZE * len(payloads)))
+        _grow(self.headers, SIZE * len(payloads))
         self.payloads += payloads
         self._bytes += size
 

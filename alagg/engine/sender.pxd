@@ -2,15 +2,16 @@ cimport cython
 
 from alagg.engine.crc cimport crc32c
 from alagg.engine.link cimport Link
-from alagg.engine.scheduler.base cimport Run
+from alagg.engine.scheduler.base cimport Run, Scheduler
 
 cdef int DATA, SIZE
 cdef long MASK
 
+@cython.final
 cdef class Sender:
     cdef readonly long epoch
     cdef readonly long lane
-    cdef public object scheduler
+    cdef public Scheduler scheduler
     cdef public long sequence
     cdef public long captured
     cdef public long sent
@@ -23,7 +24,7 @@ cdef class Sender:
     cdef readonly long room
     cdef list _batches
 
-    @cython.locals(room=long, pieces=list, places=list, runs=list, starts=dict, link=Link)
+    @cython.locals(room=long, pieces=list, places=list, runs=list, starts=list, link=Link)
     cpdef send(self, list packets, double now)
     @cython.locals(batch=_Batch, unused=long)
     cpdef settle(self)
@@ -34,6 +35,10 @@ cdef class Sender:
     )
     cdef _seal(self, list pieces, list places, list runs)
 
+@cython.locals(largest=Py_ssize_t, packet=bytes)
+cdef Py_ssize_t _largest(list packets) except -1
+
+@cython.final
 cdef class _Batch:
     cdef Py_ssize_t packets
     cdef Py_ssize_t pieces
@@ -41,7 +46,8 @@ cdef class _Batch:
     cdef Py_ssize_t unused
     cdef list _places
     cdef list _runs
-    cdef dict _starts
+    cdef tuple _links
+    cdef list _starts
 
     @cython.locals(run=Run)
     cdef settle(self)

@@ -70,15 +70,17 @@ class Sender:
             self.dropped_no_link += len(packets)
             return
         room = self.room
-        if max(map(len, packets), default=0) <= room:
+        if _largest(packets) <= room:
             pieces = packets
             places: list[tuple[int, int]] | None = None
         else:
             pieces, places = self._cut(packets, room)
-        starts = {link: len(link.payloads) for link in self._open}
+        starts = []
+        for link in self._open:
+            starts.append(len(link.payloads))  # noqa: PERF401 - no typed loop in C otherwise
         runs = self.scheduler.schedule(pieces, self._open, now)
         self._seal(pieces, places, runs)
-        self._batches.append(_Batch(len(pieces), places, runs, starts))
+        self._batches.append(_Batch(len(pieces), places, runs, self._open, starts))
 
     def settle(self) -> None:
         """Count the packets as sent or dropped, after every link was told what its port took.
@@ -86,6 +88,8 @@ class Sender:
         The last numbers, if no link took a frame with them, are given once more: a gap that nothing can fill would
         make the receiver wait until the slowest link has passed it, whenever the fastest is full.
         """
+        if not self._batches:
+            return
         unused = 0
         for batch in self._batches:
             batch.settle()
@@ -135,6 +139,14 @@ class Sender:
         self.sequence = sequence
 
 
+def _largest(packets: list[bytes]) -> int:
+    """Give the bytes of the largest packet."""
+    largest = 0
+    for packet in packets:
+        largest = max(largest, len(packet))
+    return largest
+
+
 class _Batch:
     """Remembers where a batch was laid, until the ports have said what they took."""
 
@@ -143,7 +155,8 @@ class _Batch:
         pieces: int,
         places: list[tuple[int, int]] | None,
         runs: Sequence[Run],
-        starts: dict[Link, int],
+        links: tuple[Link, ...],
+        starts: list[int],
     ) -> None:
         self.packets = pieces if places is None else sum(1 for piece, _ in places if piece == 0)
         self.pieces = pieces
@@ -153,7 +166,9 @@ class _Batch:
         """How many pieces at the end no link took; known after `settle`."""
         self._places = places
         self._runs = runs
+        self._links = links
         self._starts = starts
+        """How many frames each link had queued before."""
 
     def settle(self) -> None:
         """Find out what the ports took."""
@@ -185,7 +200,7 @@ class _Batch:
 
     def _taken(self) -> list[bool]:
         """Give for each piece whether some link took it."""
-        position = dict(self._starts)
+        position = dict(zip(self._links, self._starts, strict=True))
         taken: list[bool] = []
         for run in self._runs:
             ok = [False] * run.length

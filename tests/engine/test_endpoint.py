@@ -59,6 +59,15 @@ def test_packets_without_a_peer_are_counted() -> None:
     assert (one.no_peer, one.peers["peer"].sender.captured) == (2, 1)
 
 
+@pytest.mark.parametrize("packet", [b"", ipv4(destination="192.0.2.1")])
+def test_batch_of_nothing_but_strangers_is_counted(packet: bytes) -> None:
+    one, _ = pair("fibre")
+    one.send([packet] * 3, 0.0)
+    assert one.no_peer == 3
+    one.send([], 0.0)
+    assert one.no_peer == 3
+
+
 def three_hosts() -> Endpoint:
     office = settings("fibre", "radio", name="office", destinations=["10.0.1.0/24"])
     shop = settings("cable", name="shop", destinations=["10.0.2.0/24"])
@@ -212,7 +221,9 @@ def test_packets_and_events_are_taken_once() -> None:
     one.send([ipv4()], 0.0)
     assert carry(one, two, 0.0) == [ipv4()]
     assert two.take_packets() == []
+    assert two.is_quiet()
     one.handle_timer(0.0)
+    assert not one.is_quiet(), "the first probe waits"
     two.handle_timer(0.0)
     for _ in range(2):
         carry(one, two, 0.0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alagg.engine.fragment import Piece, Rejoiner
 from alagg.engine.header import MAX_PIECES, SIZE, decode
 from alagg.engine.link import Link
-from alagg.engine.scheduler.base import Run
+from alagg.engine.scheduler.base import Run, Scheduler
 from alagg.engine.scheduler.redundant import Redundant
 from alagg.engine.sender import Sender
 from alagg.engine.sequence import MASK
@@ -237,12 +237,10 @@ def test_other_links_are_taken_at_once() -> None:
     assert (script.numbers("link0"), len(script.numbers("link1"))) == ([], 3)
 
 
-class InTurn:
+class InTurn(Scheduler):
     """A scheduler that lays one packet after the other on the links in turn: a batch of many runs."""
 
-    def __init__(self, copies: int | None) -> None: ...
-
-    def schedule(self, payloads: Sequence[bytes], links: Sequence[Link], now: float) -> list[Run]:
+    def schedule(self, payloads: list[bytes], links: Sequence[Link], now: float) -> list[Run]:
         return [Run(1, (links[index % len(links)],)) for index in range(len(payloads))]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +22,14 @@ class Run:
         self.links = links
 
 
-class Scheduler(Protocol):
+class Scheduler:
     """Decides over which links the packets of one peer go."""
 
     def __init__(self, copies: int | None) -> None:
         """Take `copies`: on how many links a packet is wanted, None for all; those without redundancy ignore it."""
+        self.copies = copies
 
-    def schedule(self, payloads: Sequence[bytes], links: Sequence[Link], now: float) -> list[Run]:
+    def schedule(self, payloads: list[bytes], links: Sequence[Link], now: float) -> list[Run]:
         """Lay a batch on links.
 
         Args:
@@ -39,3 +40,4 @@ class Scheduler(Protocol):
         Returns:
             Runs whose lengths add up to `len(payloads)`.
         """
+        raise NotImplementedError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alagg.engine.scheduler.base import Run
+from alagg.engine.scheduler.base import Run, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from alagg.engine.link import Link
 
 
-class Redundant:
+class Redundant(Scheduler):
     """Sends `copies` of each packet, each on another link (IEEE 802.1CB, replication)."""
 
     def __init__(self, copies: int | None) -> None:
         """Take the number of copies, 1 or more; None for one on every link."""
-        self.copies = copies
+        super().__init__(copies)
         self._first = 0
 
-    def schedule(self, payloads: Sequence[bytes], links: Sequence[Link], now: float) -> list[Run]:  # noqa: ARG002
+    def schedule(self, payloads: list[bytes], links: Sequence[Link], now: float) -> list[Run]:  # noqa: ARG002
         """Choose all links, or the next `copies` of them; each batch starts one link further."""
         if self.copies is None or self.copies >= len(links):
             return [Run(len(payloads), tuple(links))]

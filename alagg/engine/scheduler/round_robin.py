@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from alagg.engine.scheduler.base import Run
+from alagg.engine.scheduler.base import Run, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,16 +15,16 @@ TURN: Final = 16
 """Packets that a link takes in its turn: short beside the queues on the way, long enough to be merged again."""
 
 
-class RoundRobin:
+class RoundRobin(Scheduler):
     """Gives the links their turns. A link that does not answer has none, one that was just full misses one."""
 
     def __init__(self, copies: int | None) -> None:
         """Take the number of copies, which means nothing here: there is one of each packet."""
-        del copies
+        super().__init__(copies)
         self._turn = 0
         self._left = TURN
 
-    def schedule(self, payloads: Sequence[bytes], links: Sequence[Link], now: float) -> list[Run]:  # noqa: ARG002
+    def schedule(self, payloads: list[bytes], links: Sequence[Link], now: float) -> list[Run]:  # noqa: ARG002
         """Lay the batch on links, turn by turn; a turn goes on in the next batch."""
         ready = _ready(links)
         runs: list[Run] = []
