@@ -20,5 +20,12 @@ class Reader:
             OSError: the queue cannot be read.
         """
 
+    def settle(self, queue: int) -> None:
+        """Have the kernel drop the packets that were read from a queue: they are ours.
+
+        Raises:
+            OSError: the kernel cannot be told.
+        """
+
     def parse(self, message: bytes) -> tuple[list[bytes], list[int]]:
         """Parse one message from memory, as `read` does: for tests."""

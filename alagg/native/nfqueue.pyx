@@ -1,5 +1,5 @@
 # cython: auto_pickle=False, autotestdict=False
-"""NFQUEUE in batches: many netlink messages with one system call, parsed in place."""
+"""NFQUEUE in batches: many netlink messages with one system call, parsed in place, and one verdict for all."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -11,7 +11,31 @@ from libc.string cimport memcpy, memset
 
 
 cdef extern from "arpa/inet.h" nogil:
+    uint16_t htons(uint16_t value)
+    uint32_t htonl(uint32_t value)
     uint32_t ntohl(uint32_t value)
+
+
+cdef extern from "linux/netlink.h" nogil:
+    cdef struct nlmsghdr:
+        uint32_t nlmsg_len
+        uint16_t nlmsg_type
+        uint16_t nlmsg_flags
+    cdef struct nlattr:
+        uint16_t nla_len
+        uint16_t nla_type
+    int NLM_F_REQUEST
+
+
+cdef extern from "linux/netfilter/nfnetlink.h" nogil:
+    cdef struct nfgenmsg:
+        uint16_t res_id
+
+
+cdef extern from "linux/netfilter/nfnetlink_queue.h" nogil:
+    cdef struct nfqnl_msg_verdict_hdr:
+        uint32_t verdict
+        uint32_t id
 
 
 cdef extern from "sys/uio.h" nogil:
@@ -34,6 +58,7 @@ cdef extern from "sys/socket.h" nogil:
         unsigned int msg_len
     int MSG_DONTWAIT
     int recvmmsg(int fd, mmsghdr *messages, unsigned int count, int flags, void *timeout)
+    ssize_t send(int fd, const void *data, size_t size, int flags)
 
 
 DEF MAX_BATCH = 64
@@ -41,11 +66,21 @@ DEF HEADERS = 20                # struct nlmsghdr and struct nfgenmsg
 DEF BUFFER = 65536 + 1024       # the largest payload and what may stand before it
 DEF NLMSG_ERROR = 2
 DEF MSG_PACKET = 3 << 8         # NFNL_SUBSYS_QUEUE, NFQNL_MSG_PACKET
+DEF MSG_VERDICT_BATCH = MSG_PACKET | 3
+DEF NF_DROP = 0
+DEF ATTR_VERDICT_HDR = 2
 DEF ATTR_PACKET_HDR = 1
 DEF ATTR_PAYLOAD = 10
 DEF ATTR_CAP_LEN = 13
 DEF ATTR_SKB_INFO = 14
 DEF ATTR_TYPE_MASK = 0x3FFF
+
+
+cdef struct Verdict:
+    nlmsghdr message
+    nfgenmsg queue
+    nlattr attribute
+    nfqnl_msg_verdict_hdr verdict
 
 
 @cython.final
@@ -58,6 +93,7 @@ cdef class Reader:
     cdef readonly long overruns
     cdef readonly uint32_t last
     cdef int _descriptor
+    cdef uint32_t _settled
     cdef unsigned int _batch
     cdef unsigned char *_buffers
     cdef mmsghdr _messages[MAX_BATCH]
@@ -99,6 +135,26 @@ cdef class Reader:
         for index in range(count):
             self._parse(<unsigned char *> self._vectors[index].iov_base, self._messages[index].msg_len, packets, infos)
         return packets, infos
+
+    def settle(self, uint16_t queue):
+        cdef Verdict verdict
+        cdef ssize_t sent
+        if self.last == self._settled:
+            return
+        self._settled = self.last
+        memset(&verdict, 0, sizeof(verdict))
+        verdict.message.nlmsg_len = sizeof(verdict)
+        verdict.message.nlmsg_type = MSG_VERDICT_BATCH
+        verdict.message.nlmsg_flags = NLM_F_REQUEST
+        verdict.queue.res_id = htons(queue)
+        verdict.attribute.nla_len = sizeof(nlattr) + sizeof(nfqnl_msg_verdict_hdr)
+        verdict.attribute.nla_type = ATTR_VERDICT_HDR
+        verdict.verdict.verdict = htonl(NF_DROP)
+        verdict.verdict.id = htonl(self.last)
+        with nogil:
+            sent = send(self._descriptor, &verdict, sizeof(verdict), MSG_DONTWAIT)
+        if sent < 0:
+            PyErr_SetFromErrno(OSError)
 
     def parse(self, bytes message not None):
         """Parse one message from memory, as `read` does: for tests."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import socket
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from socket import socket
+SUBSYSTEM: Final = 3 << 8
+"""Where the types of messages about queues begin (NFNL_SUBSYS_QUEUE)."""
+MSG_PACKET: Final = SUBSYSTEM | 0
+"""Message type: a packet of a queue (NFQNL_MSG_PACKET)."""
 
-MSG_PACKET: Final = 3 << 8
-"""Message type: a packet of a queue (NFNL_SUBSYS_QUEUE, NFQNL_MSG_PACKET)."""
-
+_MSG_VERDICT_BATCH = SUBSYSTEM | 3
 _NLMSG_ERROR = 2
+_NLM_F_REQUEST = 1
+_NF_DROP = 0
+_ATTR_VERDICT_HDR = 2
 _ATTR_PACKET_HDR, _ATTR_PAYLOAD, _ATTR_CAP_LEN, _ATTR_SKB_INFO = 1, 10, 13, 14
 _ATTR_TYPE_MASK = 0x3FFF
 _HEADERS = 20  # struct nlmsghdr and struct nfgenmsg
@@ -21,12 +25,22 @@ _BUFFER = 65536 + 1024  # the largest payload and what may stand before it
 _TYPE = struct.Struct("=4xH")
 _ATTR = struct.Struct("=HH")
 _BE32 = struct.Struct("!I")
+_NLMSG = struct.Struct("=IHHII")
+_NFGEN = struct.Struct("!BBH")
+
+
+def request(kind: int, queue: int, *attributes: tuple[int, bytes]) -> bytes:
+    """Give a message about a queue to the kernel (linux/netfilter/nfnetlink_queue.h)."""
+    body = _NFGEN.pack(socket.AF_UNSPEC, 0, queue)
+    for attribute, value in attributes:
+        body += _ATTR.pack(4 + len(value), attribute) + value + bytes(-len(value) % 4)
+    return _NLMSG.pack(16 + len(body), kind, _NLM_F_REQUEST, 0, 0) + body
 
 
 class Reader:
     """Reads the messages of a queue, at most `batch` at once."""
 
-    def __init__(self, sock: socket, batch: int) -> None:
+    def __init__(self, sock: socket.socket, batch: int) -> None:
         """Take the queue's netlink socket, non-blocking."""
         self.captured = 0
         """Packets that were read, whatever became of them."""
@@ -38,6 +52,8 @@ class Reader:
         """How often the kernel said that it had dropped packets (ENOBUFS)."""
         self.last = 0
         """The id of the last packet."""
+        self._settled = 0
+        """The id of the last packet that the kernel was told to drop."""
         self._socket = sock
         self._batch = batch
         self._buffer = bytearray(_BUFFER)
@@ -63,6 +79,17 @@ class Reader:
                 continue
             self._parse(self._view[:size], packets, infos)
         return packets, infos
+
+    def settle(self, queue: int) -> None:
+        """Have the kernel drop the packets that were read from a queue: they are ours.
+
+        Raises:
+            OSError: the kernel cannot be told.
+        """
+        if self.last != self._settled:
+            self._settled = self.last
+            verdict = struct.pack("!II", _NF_DROP, self.last)
+            self._socket.send(request(_MSG_VERDICT_BATCH, queue, (_ATTR_VERDICT_HDR, verdict)))
 
     def parse(self, message: bytes) -> tuple[list[bytes], list[int]]:
         """Parse one message from memory, as `read` does: for tests."""

@@ -18,6 +18,7 @@ from netfilterqueue import NetfilterQueue
 from alagg import form
 from alagg.engine.segment import cut
 from alagg.ports.base import BATCH
+from alagg.ports.netlink import SUBSYSTEM, request
 
 if TYPE_CHECKING or form.edges() == "plain":
     from alagg.ports.netlink import Reader
@@ -35,19 +36,11 @@ PROC_FILE: Final = Path("/proc/net/netfilter/nfnetlink_queue")
 SUPER_BATCH: Final = 8
 """Super-packets that one read takes at most: each becomes some 45 segments."""
 
-_SUBSYSTEM = 3 << 8
-_MSG_CONFIG, _MSG_VERDICT_BATCH = _SUBSYSTEM | 2, _SUBSYSTEM | 3
-_NLM_F_REQUEST = 1
-_ATTR_VERDICT_HDR = 2
+_MSG_CONFIG = SUBSYSTEM | 2
 _CFG_PARAMS, _CFG_MASK, _CFG_FLAGS = 2, 4, 5
 _FLAG_GSO = 4
 _COPY_PACKET = 2
-_NF_DROP = 0
 _UNFINISHED = 1 | 2  # NFQA_SKB_CSUMNOTREADY, NFQA_SKB_GSO
-
-_NLMSG = struct.Struct("=IHHII")
-_NFGEN = struct.Struct("!BBH")
-_ATTR = struct.Struct("=HH")
 
 
 class NfqueueCapture:
@@ -69,8 +62,6 @@ class NfqueueCapture:
         """Bytes of the largest segment that a super-packet is cut into, IP header included."""
         self.super_packets = 0
         """Packets that were cut."""
-        self._settled = 0
-        """The number of the last packet that the kernel was told to drop."""
         self._segments_more = 0
         """Segments that they became, beyond one each."""
         self._library = NetfilterQueue()
@@ -78,10 +69,10 @@ class NfqueueCapture:
         self._socket = socket.socket(fileno=os.dup(self._library.get_fd()))
         self._socket.setblocking(False)
         self._reader = Reader(self._socket, SUPER_BATCH if super_packets else BATCH)
-        self._send(_MSG_CONFIG, (_CFG_PARAMS, struct.pack("!IB", 0xFFFF, _COPY_PACKET)))
+        self._socket.send(request(_MSG_CONFIG, queue, (_CFG_PARAMS, struct.pack("!IB", 0xFFFF, _COPY_PACKET))))
         if super_packets:
             flag = struct.pack("!I", _FLAG_GSO)
-            self._send(_MSG_CONFIG, (_CFG_FLAGS, flag), (_CFG_MASK, flag))
+            self._socket.send(request(_MSG_CONFIG, queue, (_CFG_FLAGS, flag), (_CFG_MASK, flag)))
 
     def fileno(self) -> int:
         """Give the descriptor that becomes readable when packets wait."""
@@ -96,10 +87,7 @@ class NfqueueCapture:
 
     def settle(self) -> None:
         """Have the kernel drop what was received: it is ours."""
-        last = self._reader.last
-        if last != self._settled:
-            self._settled = last
-            self._send(_MSG_VERDICT_BATCH, (_ATTR_VERDICT_HDR, struct.pack("!II", _NF_DROP, last)))
+        self._reader.settle(self.queue)
 
     def counters(self) -> dict[str, int]:
         """Give every counter, with the kernel's own: packets it dropped because we were too slow."""
@@ -131,12 +119,6 @@ class NfqueueCapture:
             else:
                 segments.append(packet)
         return segments
-
-    def _send(self, kind: int, *attributes: tuple[int, bytes]) -> None:
-        body = _NFGEN.pack(socket.AF_UNSPEC, 0, self.queue)
-        for attribute, value in attributes:
-            body += _ATTR.pack(4 + len(value), attribute) + value + bytes(-len(value) % 4)
-        self._socket.send(_NLMSG.pack(16 + len(body), kind, _NLM_F_REQUEST, 0, 0) + body)
 
     def _kernel_drops(self) -> tuple[int, int]:
         """Read how many packets found the queue full, and how many the netlink socket."""

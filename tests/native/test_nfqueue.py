@@ -81,6 +81,31 @@ def test_kernel_that_dropped_packets_is_counted_and_read_on(form: str) -> None:
         assert counters(reader) == (0, 0, 0, 1, 0)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_kernel_is_told_once_to_drop_what_was_read(form: str, pair: Pair) -> None:
+    reader = FORMS[form]("nfqueue").Reader(pair[1], 4)
+    reader.settle(300)
+    for number in (1, 2):
+        pair[0].send(message(packet_hdr(number), attribute(PAYLOAD, b"packet")))
+    reader.read()
+    reader.settle(300)
+    reader.settle(300)
+    head = struct.pack("=IHHII", 32, 0x303, 1, 0, 0) + struct.pack("!BBH", 0, 0, 300)
+    assert pair[0].recv(100) == head + struct.pack("=HH", 12, 2) + struct.pack("!II", 0, 2)
+    with pytest.raises(BlockingIOError):
+        pair[0].recv(100)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_kernel_that_cannot_be_told_is_an_error(form: str, pair: Pair) -> None:
+    reader = FORMS[form]("nfqueue").Reader(pair[1], 4)
+    pair[0].send(message(packet_hdr(1), attribute(PAYLOAD, b"packet")))
+    reader.read()
+    pair[0].close()
+    with pytest.raises(BrokenPipeError):
+        reader.settle(0)
+
+
 @pytest.mark.parametrize("batch", [0, 65, 1 << 31])
 def test_impossible_batch_is_refused(pair: Pair, batch: int) -> None:
     with pytest.raises(ValueError, match="1 to 64 messages"):
@@ -104,3 +129,14 @@ def test_nothing_is_kept(pair: Pair) -> None:
         assert len(reader.read()[0]) == 1
 
     assert growth(exchange) < ALLOWED
+
+    def answer() -> None:
+        exchange()
+        reader.parse(message(packet_hdr(2)))
+        reader.settle(0)
+        reader.parse(message(packet_hdr(3)))
+        reader.settle(0)
+        pair[0].recv(100)
+        pair[0].recv(100)
+
+    assert growth(answer) < ALLOWED
