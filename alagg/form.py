@@ -1,8 +1,8 @@
 """Which form runs: the engine compiled or plain, the edges compiled or plain.
 
 `ALAGG_PURE=1` in the environment asks for the plain engine although the compiled one is there, `ALAGG_PURE=all` for
-plain edges as well. Both forms come from one source and give the same results; only their speed differs. Cutting and
-merging of super-packets go with the edges: only these use them.
+plain edges as well. Both forms come from one source and give the same results; only their speed differs. The worker's
+loop goes with the engine, and cutting and merging of super-packets with the edges: only these use them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 VARIABLE: Final = "ALAGG_PURE"
 """The environment's variable that asks for plain forms: `1` or `all`."""
 
-
+ENGINE: Final = ("alagg.engine", "alagg.worker")
+"""What has the engine's form."""
 WITH_EDGES: Final = ("alagg.engine.segment", "alagg.engine.merge")
 """Modules of the engine that have the edges' form."""
 
@@ -29,16 +30,16 @@ WITH_EDGES: Final = ("alagg.engine.segment", "alagg.engine.merge")
 class PlainSources:
     """Finds sources where compiled modules lie beside them: an entry of `sys.meta_path`."""
 
-    def __init__(self, package: str = "alagg.engine", compiled: Sequence[str] = ()) -> None:
-        """Take the package whose modules are found, and the names of some that are not."""
-        self._prefix = package + "."
+    def __init__(self, plain: Sequence[str] = ENGINE, compiled: Sequence[str] = ()) -> None:
+        """Take the names of modules and packages whose sources are found, and of modules whose are not."""
+        self._plain = plain
         self._compiled = compiled
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Give the source of a module of the package; None for all others."""
-        if not name.startswith(self._prefix) or name in self._compiled or path is None:
+        """Give the source of a module that shall be plain; None for all others."""
+        if path is None or name in self._compiled or not any(f"{name}.".startswith(f"{one}.") for one in self._plain):
             return None
         specs = (FileFinder(place, (SourceFileLoader, SOURCE_SUFFIXES)).find_spec(name, target) for place in path)
         return next((spec for spec in specs if spec is not None), None)
@@ -48,7 +49,7 @@ def obey_environment() -> None:
     """Make the imports that follow find the form that the environment asks for."""
     wanted = os.environ.get(VARIABLE)
     if wanted and not any(isinstance(finder, PlainSources) for finder in sys.meta_path):
-        plain = PlainSources("alagg") if wanted == "all" else PlainSources(compiled=WITH_EDGES)
+        plain = PlainSources(["alagg"]) if wanted == "all" else PlainSources(compiled=WITH_EDGES)
         sys.meta_path.insert(0, plain)
 
 

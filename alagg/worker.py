@@ -211,6 +211,8 @@ class Worker:
     def _write(self, now: float) -> None:
         """Hand over everything that the engine has ready."""
         endpoint = self.endpoint
+        if endpoint.is_quiet():
+            return
         for link in endpoint.queued_links():
             self._send(link, now)
         endpoint.settle()

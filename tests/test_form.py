@@ -61,13 +61,17 @@ def test_what_is_not_compiled_is_said_in_a_line(
     assert form.shortfall() == line.replace("*", "several times slower than the compiled one")
 
 
-def test_plain_engine_is_found_in_the_engine_only() -> None:
+def test_plain_engine_is_found_in_the_engine_and_its_loop_only() -> None:
     package = str(ROOT / "alagg" / "engine")
     spec = form.PlainSources().find_spec("alagg.engine.receiver", [package])
     assert spec
     assert spec.origin == f"{package}/receiver.py"
     assert form.PlainSources().find_spec("alagg.engine.nothing", [package]) is None
-    assert form.PlainSources().find_spec("alagg.worker", [str(ROOT / "alagg")]) is None
+    spec = form.PlainSources().find_spec("alagg.worker", [str(ROOT / "alagg")])
+    assert spec
+    assert spec.origin == f"{ROOT}/alagg/worker.py"
+    assert form.PlainSources().find_spec("alagg.workers", [str(ROOT / "alagg")]) is None
+    assert form.PlainSources().find_spec("alagg.node", [str(ROOT / "alagg")]) is None
     assert form.PlainSources().find_spec("alagg.engine.receiver", None) is None
 
 

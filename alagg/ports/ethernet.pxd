@@ -1,0 +1,18 @@
+cimport cython
+
+cdef class EthernetPort:
+    cdef readonly str interface
+    cdef public long rx_dropped
+    cdef object _ethertype
+    cdef tuple _lanes
+    cdef readonly dict _prefixes
+    cdef readonly object _receiving
+    cdef object _sending
+    cdef public object _xdp
+    cdef bint _xdp_wanted
+    cdef public long _xdp_attempts
+    cdef readonly object _opener
+    cdef readonly int mtu
+    cdef readonly bytes suffix
+    cdef object _sender
+    cdef object _receiver

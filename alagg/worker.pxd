@@ -1,0 +1,41 @@
+cimport cython
+
+from alagg.engine.endpoint cimport Endpoint
+from alagg.engine.link cimport Link
+
+@cython.final
+cdef class PortSlot:
+    cdef readonly str interface
+    cdef public dict links
+    cdef public object port
+    cdef public int descriptor
+    cdef public int index
+
+cdef class Worker:
+    cdef public object config
+    cdef readonly object captures
+    cdef public object injector
+    cdef readonly object clock
+    cdef public bint running
+    cdef readonly dict slots
+    cdef readonly dict remotes
+    cdef readonly long strangers
+    cdef readonly Endpoint endpoint
+    cdef readonly object _facts
+    cdef public object _open_port
+    cdef double _next_retry
+    cdef double _busy_until
+    cdef public object _poll
+    cdef dict _handlers
+
+    cpdef double pause(self, double now) except? -1
+    @cython.locals(now=double)
+    cpdef step(self, double timeout)
+    cdef _capture(self, capture, double now)
+    @cython.locals(link=Link)
+    cdef _receive(self, PortSlot slot, double now)
+    @cython.locals(endpoint=Endpoint, link=Link)
+    cdef _write(self, double now)
+    @cython.locals(slot=PortSlot)
+    cdef _send(self, Link link, double now)
+    cdef _reopen(self, double now)
