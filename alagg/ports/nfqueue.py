@@ -29,6 +29,10 @@ QUEUE_LENGTH: Final = 2048
 """Packets that the kernel keeps for us; more are dropped and counted."""
 RECEIVE_BUFFER: Final = 8 << 20
 """Bytes of the netlink socket's buffer."""
+SUPER_QUEUE_LENGTH: Final = 8192
+"""The same for super-packets: a thousand flows of TCP send some each at once, and time out when these are lost."""
+SUPER_RECEIVE_BUFFER: Final = 32 << 20
+"""The same for super-packets: as much as the kernel's own queues hold (`memory_limit` in tc-fq_codel(8))."""
 MAX_PAYLOAD: Final = 65_531
 """Bytes of the largest packet that a netlink attribute can carry; the kernel cuts larger ones."""
 PROC_FILE: Final = Path("/proc/net/netfilter/nfnetlink_queue")
@@ -65,7 +69,10 @@ class NfqueueCapture:
         self._segments_more = 0
         """Segments that they became, beyond one each."""
         self._library = NetfilterQueue()
-        self._library.bind(queue, _never_called, max_len=QUEUE_LENGTH, sock_len=RECEIVE_BUFFER)
+        length, size = QUEUE_LENGTH, RECEIVE_BUFFER
+        if super_packets:
+            length, size = SUPER_QUEUE_LENGTH, SUPER_RECEIVE_BUFFER
+        self._library.bind(queue, _never_called, max_len=length, sock_len=size)
         self._socket = socket.socket(fileno=os.dup(self._library.get_fd()))
         self._socket.setblocking(False)
         self._reader = Reader(self._socket, SUPER_BATCH if super_packets else BATCH)
