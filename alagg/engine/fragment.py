@@ -97,9 +97,10 @@ class Rejoiner:
 
     def deadline(self) -> float:
         """Give the time at which the oldest packet is given up: never, infinity, when no piece waits."""
-        for partial in self._partials.values():
-            return partial.since + PARTIAL_TIMEOUT
-        return float("inf")
+        if not self._partials:
+            return float("inf")
+        oldest = next(iter(self._partials.values()))
+        return oldest.since + PARTIAL_TIMEOUT
 
     def expire(self, now: float) -> None:
         """Give up the packets that have been incomplete for too long."""

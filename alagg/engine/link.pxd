@@ -39,7 +39,8 @@ cdef class Link:
     cdef public dict malformed
 
     cpdef append(self, long frame_type, long epoch, long lane, bytes payload, long payload_checksum)
-    cpdef reserve(self, list payloads, Py_ssize_t size)
+    @cython.locals(first=Py_ssize_t)
+    cpdef Py_ssize_t reserve(self, list payloads, Py_ssize_t size) except -1
     cpdef write(self, long frame_type, long epoch, long lane, long sequence, long piece, long last_piece, long length,
                 long payload_checksum)
     cpdef settle(self, long taken)

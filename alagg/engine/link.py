@@ -90,12 +90,14 @@ class Link:
             payload_checksum,
         )  # fmt: skip
 
-    def reserve(self, payloads: list[bytes], size: int) -> None:
-        """Queue payloads of `size` bytes in all; their headers must be written now."""
+    def reserve(self, payloads: list[bytes], size: int) -> int:
+        """Queue payloads of `size` bytes in all, whose headers must be written now; give the place of the first."""
+        first = len(self.payloads)
         self._at = len(self.headers)
         _grow(self.headers, SIZE * len(payloads))
         self.payloads += payloads
         self._bytes += size
+        return first
 
     def write(
         self,

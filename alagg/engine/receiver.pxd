@@ -1,7 +1,7 @@
 cimport cython
 
 from alagg.engine.addresses cimport Admission
-from alagg.engine.fragment cimport Piece
+from alagg.engine.fragment cimport Piece, Rejoiner
 from alagg.engine.header cimport parse
 from alagg.engine.link cimport Link
 from alagg.engine.recovery cimport Recovery
@@ -41,7 +41,7 @@ cdef class Lane:
     cdef readonly long number
     cdef readonly Recovery recovery
     cdef readonly Reorder reorder
-    cdef readonly object rejoiner
+    cdef readonly Rejoiner rejoiner
     cdef public dict tracks
     cdef public list out
     cdef Link _link

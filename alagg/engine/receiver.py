@@ -350,6 +350,8 @@ class Receiver:
                 continue
             if track.epoch != lane.recovery.epoch or track.reordering or track.passed < 0:
                 return
+            if lane.reorder.awaits(track.passed):
+                return
             if lowest is None or distance(track.passed, lowest) < 0:
                 lowest = track.passed
         if lowest is not None and self._all_live_known(lane, now):

@@ -33,6 +33,7 @@ cdef class Reorder:
 
     @cython.locals(ahead=long)
     cpdef push(self, long sequence, object item, double now, list out)
+    cpdef bint awaits(self, long sequence) noexcept
     cpdef passed_by_all(self, long sequence, double now, list out)
     @cython.locals(arrival=_Arrival)
     cpdef double deadline(self) except? -1

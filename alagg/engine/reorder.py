@@ -118,6 +118,10 @@ class Reorder:
         else:
             self._hold(sequence, item, ahead, now, out)
 
+    def awaits(self, sequence: int) -> bool:
+        """Tell whether a link that has come as far as `sequence` may still bring the number that is released next."""
+        return distance(sequence, self._next) < 0
+
     def passed_by_all(self, sequence: int, now: float, out: list[Item]) -> None:
         """Give up the gaps up to `sequence`: every live link has delivered this number or a later one."""
         while self.held and distance(sequence, self._next) >= 0:

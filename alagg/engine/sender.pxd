@@ -24,16 +24,16 @@ cdef class Sender:
     cdef readonly long room
     cdef list _batches
 
-    @cython.locals(room=long, pieces=list, places=list, runs=list, starts=list, link=Link)
+    @cython.locals(room=long, pieces=list, places=list, runs=list, starts=list)
     cpdef send(self, list packets, double now)
     @cython.locals(batch=_Batch, unused=long)
     cpdef settle(self)
     cdef tuple _cut(self, list packets, long room)
     @cython.locals(
         epoch=long, lane=long, sequence=long, index=Py_ssize_t, piece=long, last_piece=long, run=Run, part=list,
-        size=Py_ssize_t, payload=bytes, length=Py_ssize_t, checksum=long, link=Link, links=tuple,
+        size=Py_ssize_t, payload=bytes, length=Py_ssize_t, checksum=long, link=Link, links=tuple, starts=list,
     )
-    cdef _seal(self, list pieces, list places, list runs)
+    cdef list _seal(self, list pieces, list places, list runs)
 
 @cython.locals(largest=Py_ssize_t, packet=bytes)
 cdef Py_ssize_t _largest(list packets) except -1
@@ -46,7 +46,6 @@ cdef class _Batch:
     cdef Py_ssize_t unused
     cdef list _places
     cdef list _runs
-    cdef tuple _links
     cdef list _starts
 
     @cython.locals(run=Run)

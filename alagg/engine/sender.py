@@ -75,12 +75,9 @@ class Sender:
             places: list[tuple[int, int]] | None = None
         else:
             pieces, places = self._cut(packets, room)
-        starts = []
-        for link in self._open:
-            starts.append(len(link.payloads))  # noqa: PERF401 - no typed loop in C otherwise
         runs = self.scheduler.schedule(pieces, self._open, now)
-        self._seal(pieces, places, runs)
-        self._batches.append(_Batch(len(pieces), places, runs, self._open, starts))
+        starts = self._seal(pieces, places, runs)
+        self._batches.append(_Batch(len(pieces), places, runs, starts))
 
     def settle(self) -> None:
         """Count the packets as sent or dropped, after every link was told what its port took.
@@ -118,8 +115,9 @@ class Sender:
             places += [(piece, len(parts) - 1) for piece in range(len(parts))]
         return pieces, places
 
-    def _seal(self, pieces: list[bytes], places: list[tuple[int, int]] | None, runs: Sequence[Run]) -> None:
-        """Number the pieces and write their frames."""
+    def _seal(self, pieces: list[bytes], places: list[tuple[int, int]] | None, runs: list[Run]) -> list[int]:
+        """Number the pieces and write their frames; give where each run begins in the queue of each of its links."""
+        starts = []
         epoch, lane, sequence, index, piece, last_piece = self.epoch, self.lane, self.sequence, 0, 0, 0
         for run in runs:
             part = pieces if run.length == len(pieces) else pieces[index : index + run.length]
@@ -127,7 +125,7 @@ class Sender:
             for payload in part:
                 size += len(payload)
             for link in run.links:
-                link.reserve(part, size)
+                starts.append(link.reserve(part, size))  # noqa: PERF401 - no typed loop in C otherwise
             for payload in part:
                 length, checksum = len(payload), crc32c(0, payload, 0, len(payload))
                 if places is not None:
@@ -137,6 +135,7 @@ class Sender:
                 sequence = (sequence + 1) & MASK
                 index += 1
         self.sequence = sequence
+        return starts
 
 
 def _largest(packets: list[bytes]) -> int:
@@ -154,8 +153,7 @@ class _Batch:
         self,
         pieces: int,
         places: list[tuple[int, int]] | None,
-        runs: Sequence[Run],
-        links: tuple[Link, ...],
+        runs: list[Run],
         starts: list[int],
     ) -> None:
         self.packets = pieces if places is None else sum(1 for piece, _ in places if piece == 0)
@@ -166,9 +164,7 @@ class _Batch:
         """How many pieces at the end no link took; known after `settle`."""
         self._places = places
         self._runs = runs
-        self._links = links
         self._starts = starts
-        """How many frames each link had queued before."""
 
     def settle(self) -> None:
         """Find out what the ports took."""
@@ -200,13 +196,11 @@ class _Batch:
 
     def _taken(self) -> list[bool]:
         """Give for each piece whether some link took it."""
-        position = dict(zip(self._links, self._starts, strict=True))
+        starts = iter(self._starts)
         taken: list[bool] = []
         for run in self._runs:
             ok = [False] * run.length
-            for link in run.links:
-                start = position[link]
-                position[link] = start + run.length
+            for link, start in zip(run.links, starts):  # noqa: B905 - each run takes its part of the starts
                 for index in range(max(0, min(run.length, link.taken - start))):
                     ok[index] = True
             taken += ok

@@ -122,6 +122,12 @@ def test_passed_by_all_gives_up_without_a_timer() -> None:
     assert script.reorder.given_up == 3
 
 
+def test_awaits_links_that_have_not_come_as_far_as_the_expected_number() -> None:
+    script = Script(first=MASK - 1)
+    script.push(MASK)
+    assert [script.reorder.awaits(number) for number in (MASK - 1, MASK, 0, 1)] == [True, True, False, False]
+
+
 def test_passed_by_all_behind_the_expected_number_does_nothing() -> None:
     script = Script(first=10)
     script.push(12)

@@ -6,10 +6,10 @@ from alagg.engine.scheduler.base cimport Run, Scheduler
 
 cdef class RoundRobin(Scheduler):
     cdef Py_ssize_t _turn
-    cdef long _left
+    cdef Py_ssize_t _left
 
-    @cython.locals(ready=list, runs=list, remaining=long, length=long)
+    @cython.locals(runs=list, resting=list, remaining=Py_ssize_t, length=Py_ssize_t, link=Link)
     cpdef list schedule(self, list payloads, object links, double now)
-
-@cython.locals(link=Link, answering=list, ready=list)
-cdef list _ready(links)
+    @cython.locals(link=Link, count=Py_ssize_t, ahead=Py_ssize_t)
+    cdef Link _whose_turn(self, links, list resting)
+    cdef _pass_on(self, Py_ssize_t ahead, Py_ssize_t count)

@@ -16,34 +16,55 @@ TURN: Final = 16
 
 
 class RoundRobin(Scheduler):
-    """Gives the links their turns. A link that does not answer has none, one that was just full misses one."""
+    """Gives the links their turns. A link that does not answer has none, one that was just full misses a batch."""
 
     def __init__(self, copies: int | None) -> None:
         """Take the number of copies, which means nothing here: there is one of each packet."""
         super().__init__(copies)
         self._turn = 0
         self._left = TURN
+        """Packets that are left of the present turn."""
 
     def schedule(self, payloads: list[bytes], links: Sequence[Link], now: float) -> list[Run]:  # noqa: ARG002
         """Lay the batch on links, turn by turn; a turn goes on in the next batch."""
-        ready = _ready(links)
         runs: list[Run] = []
+        resting: list[Link] = []
         remaining = len(payloads)
-        while remaining and ready:
+        while remaining and links:
+            link = self._whose_turn(links, resting)
             length = min(remaining, self._left)
-            runs.append(Run(length, (ready[self._turn % len(ready)],)))
+            runs.append(Run(length, (link,)))
             remaining -= length
             self._left -= length
             if not self._left:
-                self._turn = (self._turn + 1) % len(ready)
-                self._left = TURN
+                self._pass_on(1, len(links))
+        for link in resting:
+            link.full = False
         return runs or [Run(remaining, ())]
 
+    def _whose_turn(self, links: Sequence[Link], resting: list[Link]) -> Link:
+        """Go to the next link that can have a turn, and note the full ones on the way; none but these is looked at.
 
-def _ready(links: Sequence[Link]) -> list[Link]:
-    """Give the links that should have turns in this batch; as long as any is open, there are some."""
-    answering = [link for link in links if link.answering] or list(links)
-    ready = [link for link in answering if not link.full] or answering
-    for link in answering:
-        link.full = False
-    return ready
+        When all that answer are full, they are tried all the same, and when none answers, each in its turn.
+        """
+        count = len(links)
+        for ahead in range(count):
+            link = links[(self._turn + ahead) % count]
+            if link.answering and not link.full:
+                self._pass_on(ahead, count)
+                return link
+            resting.append(link)
+        for link in links:
+            link.full = False
+        for ahead in range(count):
+            link = links[(self._turn + ahead) % count]
+            if link.answering:
+                self._pass_on(ahead, count)
+                return link
+        return links[self._turn % count]
+
+    def _pass_on(self, ahead: int, count: int) -> None:
+        """Give the turn to the link so many places ahead."""
+        if ahead:
+            self._turn = (self._turn + ahead) % count
+            self._left = TURN
