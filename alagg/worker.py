@@ -7,6 +7,7 @@ requests for a snapshot.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import select
@@ -369,6 +370,9 @@ def worker_process(config: Config, connection: Connection, pcap: Path | None, nu
             return
         _Supervised(worker, connection)
         connection.send(Ready())
+        # What is there now stays to the end: the garbage collector shall not stop the packets to look through it.
+        gc.collect()
+        gc.freeze()
         worker.run()
 
 
