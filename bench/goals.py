@@ -173,7 +173,10 @@ def _versus_wireguard() -> list[Goal]:
         what, figure = f"added round trip, idle, {label}", f"added_rtt_udp_{label}_s"
         rows += [_goal(f"{what}, redundant / wireguard-go", 0.8, "alagg-redundant", "wireguard-go", figure,
                        at_least=False),
-                 _goal("- the same on one link", None, "alagg-one-link", "wireguard-go", figure)]
+                 _goal("- the same on one link", None, "alagg-one-link", "wireguard-go", figure),
+                 _goal("- redundant, busy_poll = 50us", None, "alagg-redundant-busy-poll", "wireguard-go", figure),
+                 _goal("- redundant, workers that do not preempt (SCHED_BATCH)", None, "alagg-redundant-batch",
+                       "wireguard-go", figure)]
     return rows
 
 

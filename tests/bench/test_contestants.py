@@ -44,6 +44,13 @@ def test_titles_differ() -> None:
 
 
 @pytest.mark.netns
+def test_workers_are_scheduled_as_the_form_says() -> None:
+    with CONTESTANTS["alagg-redundant-batch"]() as contestant:
+        for host in contestant.lab.hosts:
+            assert {os.sched_getscheduler(pid) for pid in contestant.processes(host)} == {os.SCHED_BATCH}
+
+
+@pytest.mark.netns
 def test_it_is_halted_but_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(form.VARIABLE, "1")
     with CONTESTANTS["alagg-redundant-plain"]() as contestant:
