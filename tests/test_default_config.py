@@ -33,6 +33,14 @@ def test_every_option_stands_once_in_its_section_with_its_comment() -> None:
             assert option.comment in section
 
 
+def test_every_option_has_its_line_in_the_manual() -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    sections = re.split(r"^### `\[", manual, flags=re.MULTILINE)[1:4]
+    for section, options in zip(sections, (config.NODE, config.PEER, config.LINK), strict=True):
+        table = section.split("\n## ")[0]
+        assert re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE) == [option.key for option in options]
+
+
 def test_examples_work_once_they_are_switched_on(tmp_path: Path) -> None:
     path = tmp_path / "alagg.cfg"
     path.write_text(uncomment(default_config.text()), encoding="utf-8")
