@@ -2,7 +2,8 @@
 
 perf samples both workers with their call chains (cpu-clock: virtual machines have no other counter). A sample
 belongs to the first stage in `STAGES` whose pattern matches a frame of its chain (checksums only where the chain
-does not lead back to the engine). py-spy then says which lines of Python the interpreter's share is spent on.
+does not lead back to the engine); what is left of each chain belongs to the loop and the interpreter. py-spy then
+says which lines of Python that share is spent on.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ STAGES: Final = {
     "engine out": r"6engine_(6sender|4link|6header|8sequence|9addresses)|alagg/engine/(sender|link|header|addresses)",
     "other system calls": r"entry_SYSCALL|do_syscall_64|syscall_",
     "checksums": r"crc32c",
-    "interpreter": r"\(python3|\(libpython|_Py|Py[A-Z]",
+    "loop, interpreter": r"\(python3|\(libpython|_Py|Py[A-Z]",
 }
 """Each stage's pattern, for `symbol (file)`; the first stage whose pattern matches a frame takes the sample."""
 OTHER: Final = "other"

@@ -38,7 +38,7 @@ def test_samples_are_read_with_their_chains() -> None:
     (("crc32c::ExtendSse42 (_crc32c.so)",), "checksums"),
     (("__pyx_f_5alagg_6engine_6sender_6Sender__seal (x.so)",), "engine out"),
     (("__pyx_f_5alagg_6engine_5merge__intact (x.so)",), "merge"),
-    (("_PyEval_EvalFrameDefault (python3.11)",), "interpreter"),
+    (("_PyEval_EvalFrameDefault (python3.11)",), "loop, interpreter"),
     (("memcpy (libc.so.6)",), OTHER),
 ])
 def test_stages(frames: tuple[str, ...], stage: str) -> None:
