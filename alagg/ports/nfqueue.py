@@ -31,8 +31,9 @@ RECEIVE_BUFFER: Final = 8 << 20
 """Bytes of the netlink socket's buffer."""
 SUPER_QUEUE_LENGTH: Final = 8192
 """The same for super-packets: a thousand flows of TCP send some each at once, and time out when these are lost."""
-SUPER_RECEIVE_BUFFER: Final = 32 << 20
-"""The same for super-packets: as much as the kernel's own queues hold (`memory_limit` in tc-fq_codel(8))."""
+SUPER_RECEIVE_BUFFER: Final = 128 << 20
+"""The same for super-packets. Their pages are counted here and not copied, and the kernel lets each flow have no more
+than a few that have not left (`tcp_small_queue_check`): that is the limit, as on a network card, and not a loss."""
 MAX_PAYLOAD: Final = 65_531
 """Bytes of the largest packet that a netlink attribute can carry; the kernel cuts larger ones."""
 PROC_FILE: Final = Path("/proc/net/netfilter/nfnetlink_queue")
