@@ -46,4 +46,4 @@ for module in modules:
     # Only now: cythonize makes the extensions anew and forgets this.
     module.optional = True
 
-setup(ext_modules=modules)
+setup(ext_modules=modules, options={"build_ext": {"parallel": os.cpu_count()}})
