@@ -1,5 +1,3 @@
-cimport cython
-
 cdef class EthernetPort:
     cdef readonly str interface
     cdef public long rx_dropped

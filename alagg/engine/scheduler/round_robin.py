@@ -43,7 +43,7 @@ class RoundRobin(Scheduler):
         return runs or [Run(remaining, ())]
 
     def _whose_turn(self, links: Sequence[Link], resting: list[Link]) -> Link:
-        """Go to the next link that can have a turn, and note the full ones on the way; none but these is looked at.
+        """Go to the next link that can have a turn, and note who is passed over; nobody else is looked at.
 
         When all that answer are full, they are tried all the same, and when none answers, each in its turn.
         """
