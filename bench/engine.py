@@ -75,6 +75,7 @@ def measure(cases: Sequence[Case], repeats: int) -> list[Cost]:
     """Let the cases take turns."""
     samples: list[list[float]] = [[] for _ in cases]
     for _ in range(repeats):
+        gc.collect()
         for case, own in zip(cases, samples, strict=True):
             own.append(time_once(case))
     return [Cost(case, tuple(own)) for case, own in zip(cases, samples, strict=True)]
@@ -87,7 +88,6 @@ def time_once(case: Case) -> float:
     prepared is kept from the garbage collector's eyes.
     """
     work = case.prepare()
-    gc.collect()
     gc.freeze()
     try:
         start = time.process_time()

@@ -36,17 +36,17 @@ def run(names: list[str], plan: Plan) -> tuple[dict[str, Standing], list[str], l
 @pytest.mark.netns
 def test_every_contestant_is_measured() -> None:
     names = ["veth", "mptcp", "alagg-round-robin", "alagg-redundant-plain", "alagg-redundant-no-gso"]
-    standings, said, failures = run(names, TINY)
+    standings, said, failures = run(names, replace(TINY, rounds=1))
     assert failures == []
     titles = [CONTESTANTS[name]().title for name in names]
-    assert [line.partition(": ")[2] for line in said] == titles * 2
+    assert [line.partition(": ")[2] for line in said] == titles
     for name, standing in standings.items():
         contestant, figures = standing.contestant, set(standing.rounds)
         assert {"tcp_1_bit_per_s", "tcp_1_cpu_s_per_gb", "others_load"} <= figures
         more = {"tcp_8_bit_per_s", "rtt_tcp_p50_s", "added_rtt_tcp_p99.9_s", "added_rtt_loaded_p99_s"}
         assert more & figures == (set() if contestant.share is Share.TCP else more)
         assert ("udp_512_per_s" in figures) == (contestant.datagrams and contestant.share is not Share.TCP)
-        assert all(list(rounds) == [0, 1] for rounds in standing.rounds.values())
+        assert all(list(rounds) == [0] for rounds in standing.rounds.values())
         assert ("memory_bytes" in figures) == name.startswith("alagg")
     assert min(standings["alagg-redundant-plain"].samples("memory_bytes")) > 1 << 20
 
