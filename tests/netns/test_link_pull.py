@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.netns
 
-PINGS: Final = 1000
+PINGS: Final = 800
 INTERVAL: Final = 0.005
-PULLED: Final = 1.0
-BACK: Final = 3.0
+PULLED: Final = 0.5
+BACK: Final = 2.5
 END: Final = PINGS * INTERVAL
 """Seconds from the start of the traffic until the link is pulled, until it is back, and until the traffic ends."""
 RATE: Final = 16e6

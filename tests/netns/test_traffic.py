@@ -284,7 +284,7 @@ def test_defect_10_reload_adds_and_removes_links_and_no_ping_is_lost() -> None:
     """The 2015 program had neither reload nor statistics."""
     with running(Lab(links=2)) as lab:
         both = {host.letter: host.node.config.read_text() for host in lab.hosts}
-        flows = [measure.ping(source, target, count=1500, interval=0.01, family=family)
+        flows = [measure.ping(source, target, count=1000, interval=0.01, family=family)
                  for source, target, family in directions(lab.a, lab.b)]
         for name in ("eth1", "eth0"):
             for text, links in ((without_link, 1), (lambda text, _: text, 2)):
