@@ -38,9 +38,9 @@ LARGEST_PAYLOAD: Final = 65_535 - SIZE
 """Bytes that one read takes: an interface's MTU may grow while the port is open, up to 65,535 (ETH_MAX_MTU)."""
 MAX_PROGRAM: Final = 4096
 """Instructions of the largest filter (BPF_MAXINSNS)."""
-RECEIVE_BUFFER: Final = 16 << 20
-"""Bytes of the socket's receive buffer, some 7,000 large frames: it bridges the time in which the loop is busy
-elsewhere, or many flows begin at once."""
+RECEIVE_BUFFER: Final = 32 << 20
+"""Bytes of the socket's receive buffer, some 14,000 large frames: it bridges the time in which the loop is busy
+elsewhere, or a thousand flows begin at once."""
 
 _SOL_PACKET: Final = 263
 _PACKET_STATISTICS: Final = 6
