@@ -47,7 +47,7 @@ def state(endpoint: Any) -> dict[str, Any]:
     return {
         "sender": values(peer.sender, SENDER),
         "receiver": values(peer.receiver, RECEIVER),
-        "deadlines": (endpoint.deadline(), peer.receiver.deadline()),
+        "deadlines": (endpoint.deadline(), peer.due, peer.receiver.deadline()),
         "lanes": {number: lane_state(lane) for number, lane in peer.receiver.lanes.items()},
         "links": {link.name: values(link, LINK) for link in peer.links.values()},
         "monitors": {link.name: values(monitor, MONITOR) for link, monitor in peer.monitors.items()},

@@ -22,13 +22,13 @@ cdef class Endpoint:
     cpdef send(self, list packets, double now)
     @cython.locals(sender=Sender)
     cdef _send(self, Peer peer, list packets, double now)
-    @cython.locals(peer=Peer, receiver=Receiver)
+    @cython.locals(peer=Peer, receiver=Receiver, due=double)
     cpdef receive(self, Link link, bytes headers, list payloads, double now)
     cpdef double deadline(self) except? -1
     @cython.locals(peer=Peer, deadline=double)
     cpdef handle_timer(self, double now)
     cpdef bint is_quiet(self) noexcept
-    @cython.locals(peer=Peer, link=Link, links=list)
+    @cython.locals(peer=Peer, sender=Sender, link=Link, links=list)
     cpdef list queued_links(self)
     @cython.locals(peer=Peer, sender=Sender)
     cpdef settle(self)

@@ -114,7 +114,10 @@ class Endpoint:
         receiver = peer.receiver
         receiver.receive(link, headers, payloads, now)
         self._touched[peer] = None
-        self._deadline = min(self._deadline, receiver.deadline())
+        due = receiver.deadline()
+        if due < peer.due:
+            peer.due = due
+            self._deadline = min(self._deadline, due)
 
     def link_changed(self, link: Link, *, is_open: bool, mtu: int, reason: str, now: float) -> None:
         """Take what a port says of its link: whether it can send, its MTU, and in words why it cannot."""
@@ -137,10 +140,10 @@ class Endpoint:
             return
         deadline = float("inf")
         for peer in self.peers.values():
-            if peer.deadline() <= now:
+            if peer.due <= now:
                 peer.handle_timer(now)
                 self._touched[peer] = None
-            deadline = min(deadline, peer.deadline())
+            deadline = min(deadline, peer.due)
         self._deadline = deadline
 
     def flush(self, now: float) -> None:
@@ -157,7 +160,8 @@ class Endpoint:
         """Give the links on which frames wait for their ports."""
         links = []
         for peer in self._touched:
-            for link in peer.links.values():
+            sender = peer.sender
+            for link in sender.links:
                 if link.payloads:
                     links.append(link)  # noqa: PERF401 - no typed loop in C otherwise
         return links

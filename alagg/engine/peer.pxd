@@ -10,20 +10,21 @@ cdef class Peer:
     cdef readonly dict links
     cdef readonly dict monitors
     cdef public list events
+    cdef public double due
     cdef readonly Sender sender
     cdef readonly Receiver receiver
     cdef object _node
     cdef object _local
     cdef long _next_id
+    cdef double _next_probe
     cdef double _next_tick
     cdef object _latent
     cdef dict _states
     cdef object _admission
 
-    @cython.locals(deadline=double, monitor=Monitor)
-    cpdef double deadline(self) except? -1
-    @cython.locals(link=Link, monitor=Monitor)
     cpdef handle_timer(self, double now)
+    @cython.locals(next_probe=double, link=Link, monitor=Monitor)
+    cdef _probe(self, double now)
     cpdef list take_events(self)
     @cython.locals(lane=Lane)
     cdef _tick(self, double now)

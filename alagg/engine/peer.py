@@ -62,9 +62,12 @@ class Peer:
         self.links: dict[str, Link] = {}
         self.monitors: dict[Link, Monitor] = {}
         self.events: list[Event] = []
+        self.due = now
+        """The time at which `handle_timer` has something to do, or before; whoever gives it more lowers it."""
         self._node = node
         self._local = local
         self._next_id = 0
+        self._next_probe = now
         self._next_tick = now + 1.0
         self._latent = LatentErrorCheck(now)
         self._states: dict[Link, str] = {}
@@ -115,6 +118,7 @@ class Peer:
         self.settings = settings
         self._admission.set_sources(settings.destinations)
         self.receiver.set_timeout(settings.reorder_timeout, now)
+        self._next_probe = self.due = now
         self.sender.set_links(tuple(self.links[link.name] for link in settings.links))
 
     def link_changed(self, link: Link, *, is_open: bool, mtu: int, reason: str, now: float) -> None:
@@ -123,24 +127,25 @@ class Peer:
             return
         link.open, link.mtu, link.reason = is_open, mtu, reason
         self.sender.links_changed()
-        self.monitors[link].next_time = now
-
-    def deadline(self) -> float:
-        """Give the time at which `handle_timer` has something to do."""
-        deadline = min(self._next_tick, self.receiver.deadline())
-        for monitor in self.monitors.values():
-            deadline = min(deadline, monitor.next_time)
-        return deadline
+        self.monitors[link].next_time = self._next_probe = self.due = now
 
     def handle_timer(self, now: float) -> None:
         """Do what is due: release packets, probe the links, look at what was measured."""
         self.receiver.handle_timer(now)
-        for link, monitor in self.monitors.items():
-            monitor.probe(now)
-            self._watch(link, monitor, now)
+        if now >= self._next_probe:
+            self._probe(now)
         if now >= self._next_tick:
             self._next_tick = max(self._next_tick + 1.0, now)
             self._tick(now)
+        self.due = min(self._next_probe, self._next_tick, self.receiver.deadline())
+
+    def _probe(self, now: float) -> None:
+        next_probe = float("inf")
+        for link, monitor in self.monitors.items():
+            monitor.probe(now)
+            self._watch(link, monitor, now)
+            next_probe = min(next_probe, monitor.next_time)
+        self._next_probe = next_probe
 
     def _tick(self, now: float) -> None:
         for lane in self.receiver.lanes.values():

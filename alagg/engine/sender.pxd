@@ -19,7 +19,7 @@ cdef class Sender:
     cdef public long dropped_too_big
     cdef public long dropped_full
     cdef public long split
-    cdef tuple _links
+    cdef readonly tuple links
     cdef tuple _open
     cdef readonly long room
     cdef list _batches

@@ -46,7 +46,7 @@ class Sender:
         """Packets of which no link took all: every link was full or failed."""
         self.split = 0
         """Packets that were split."""
-        self._links = tuple(links)
+        self.links = tuple(links)
         self._open: tuple[Link, ...] = ()
         self.room = 0
         """Bytes of the largest packet that goes over every open link in one piece; below 1 when none is open."""
@@ -55,12 +55,12 @@ class Sender:
 
     def set_links(self, links: Sequence[Link]) -> None:
         """Take another set of links."""
-        self._links = tuple(links)
+        self.links = tuple(links)
         self.links_changed()
 
     def links_changed(self) -> None:
         """Look at the links again: one was opened or closed, or has another MTU."""
-        self._open = tuple(link for link in self._links if link.open)
+        self._open = tuple(link for link in self.links if link.open)
         self.room = min((link.mtu for link in self._open), default=0) - SIZE
 
     def send(self, packets: list[bytes], now: float) -> None:

@@ -31,8 +31,8 @@ class Script:
     def run(self, seconds: float) -> list[str]:
         """Let time pass from deadline to deadline; give the events, links' as "name state"."""
         end = self.now + seconds
-        while self.peer.deadline() <= end:
-            self.now = max(self.now, self.peer.deadline())
+        while self.peer.due <= end:
+            self.now = max(self.now, self.peer.due)
             self.peer.handle_timer(self.now)
             for link in self.peer.links.values():
                 cookies = [decode(data)[8] for data in take_frames(link)]
