@@ -10,24 +10,30 @@ import ipaddress
 import random
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.merge import Merger
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
 from alagg.engine.scheduler.round_robin import TURN
 from alagg.engine.segment import cut
+from alagg.ports.nfqueue import SUPER_BATCH
 from bench.engine import HERE, PACE, SEGMENT, WINDOW, Case, Frames, finish_round, measure, super_packet, take_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+T = TypeVar("T")
+
 PACKETS: Final = 8192
 """Packets of one measurement."""
 VISIT: Final = 8
 """Segments that a flow sends before it is the next one's turn."""
+CAPTURED: Final = SUPER_BATCH
+"""Super-packets that are captured at once."""
 READ: Final = 64
-"""Frames that are read from a link at once."""
+"""Frames that are read from an interface at once, from whichever peers they are."""
 FIRST: Final = 104
 """Bytes of the packets that come before those that are measured."""
 SEED: Final = 1
@@ -89,18 +95,21 @@ def run(repeats: int) -> list[Growth]:
 def out_work(way: Way) -> Callable[[], object]:
     """From super-packets to frames."""
     endpoint = Endpoint(NodeSettings(1, window=way.window), settings(way, THERES), (HERE,), 0.0)
-    captured = [packet for _, packet in super_packets(way)]
+    captured = pieces([packet for _, packet in super_packets(way)], CAPTURED)
     for number in range(way.peers):
         endpoint.send(first_packets(way, number), 0.0)
         finish_round(endpoint, 0.0)
 
     def work() -> None:
         now = 0.0
-        for packet in captured:
-            now += PACE * VISIT
-            endpoint.send(cut(packet, SEGMENT), now)
+        for batch in captured:
+            now += PACE * VISIT * len(batch)
+            packets: list[bytes] = []
+            for packet in batch:
+                packets += cut(packet, SEGMENT)
+            endpoint.send(packets, now)
             finish_round(endpoint, now)
-        first = way.peers * way.links * TURN
+        first = TURN * sum(first_turns(way, peer) for peer in range(way.peers))
         assert sum(peer.sender.sent for peer in endpoint.peers.values()) == PACKETS + first
 
     return work
@@ -112,21 +121,22 @@ def in_work(way: Way) -> Callable[[], object]:
     endpoint = Endpoint(node, settings(way, THERES, here=True), tuple(THERES[: way.peers]), 0.0)
     links = [list(peer.links.values()) for peer in endpoint.peers.values()]
     first, then = reads(way)
-    for peer, link, frames in first:
+    for peer, link, frames in chain.from_iterable(first):
         endpoint.receive(links[peer][link], *frames, 0.0)
         finish_round(endpoint, 0.0)
-    batches = [(links[peer][link], frames) for peer, link, frames in then]
+    rounds = [[(links[peer][link], frames) for peer, link, frames in read] for read in then]
     merger = Merger(udp=True)
 
     def work() -> None:
         now = 0.0
-        for link, frames in batches:
-            now += PACE * len(frames.payloads)
-            endpoint.receive(link, *frames, now)
+        for arrivals in rounds:
+            for link, frames in arrivals:
+                now += PACE * len(frames.payloads)
+                endpoint.receive(link, *frames, now)
             merger.merge(finish_round(endpoint, now))
         endpoint.flush(now)
         merger.merge(finish_round(endpoint, now))
-        arrived = sum(len(frames.payloads) for _, _, frames in (*first, *then))
+        arrived = count(first) + count(then)
         assert sum(peer.receiver.delivered for peer in endpoint.peers.values()) == arrived
 
     return work
@@ -156,33 +166,66 @@ def super_packets(way: Way) -> Iterator[tuple[int, bytes]]:
 
 
 def first_packets(way: Way, peer: int) -> list[bytes]:
-    """Give a turn of small packets for each link to a peer: what happens once in a life is not to be measured."""
-    return cut(super_packet(FIRST, 0, segments=way.links * TURN, destination=THERES[peer]), FIRST)
+    """Give turns of small packets to a peer: what happens once in a life is not to be measured.
+
+    Each link has its turn, and the first ones another: the peers do not all go on with the same link.
+    """
+    return cut(super_packet(FIRST, 0, segments=first_turns(way, peer) * TURN, destination=THERES[peer]), FIRST)
 
 
-Read = tuple[int, int, Frames]
-"""The number of a peer, that of its link, and what is read from it at once."""
+def first_turns(way: Way, peer: int) -> int:
+    """Give the turns of the links before those that are measured."""
+    return way.links + peer % way.links
+
+
+def pieces(whole: list[T], size: int) -> list[list[T]]:
+    """Divide a list into pieces of one size; the last one may be smaller."""
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+Arrival = tuple[int, int, Frames]
+"""The number of a peer, that of its link, and frames that follow each other."""
+Read = list[Arrival]
+"""What is read from an interface at once. All peers' links of one number are over the same interface."""
+
+
+def count(some: list[Read]) -> int:
+    """Count the frames."""
+    return sum(len(frames.payloads) for _, _, frames in chain.from_iterable(some))
 
 
 def reads(way: Way) -> tuple[list[Read], list[Read]]:
-    """Give the frames as they are read from the links, all links in turns: the very first ones, and the others."""
+    """Give what is read from the interfaces: the very first frames of each link, and the others as they arrive."""
     chance = random.Random(SEED)
     peers = [Peer(one, NodeSettings(1), (HERE,), 0.0) for one in settings(way, THERES)]
     first = []
     for number, peer in enumerate(peers):
         peer.sender.send(first_packets(way, number), 0.0)
-        first += [(number, index, take_frames(link)) for index, link in enumerate(peer.links.values())]
-    for number, packet in super_packets(way):
-        peers[number].sender.send(cut(packet, SEGMENT), 0.0)
+        first += [[(number, index, take_frames(link))] for index, link in enumerate(peer.links.values())]
+    waiting: list[list[tuple[int, Frames]]] = [[] for _ in range(way.links)]
     queues = []
-    for number, peer in enumerate(peers):
-        for index, link in enumerate(peer.links.values()):
+    for visit, (number, packet) in enumerate(super_packets(way)):
+        peers[number].sender.send(cut(packet, SEGMENT), 0.0)
+        for index, link in enumerate(peers[number].links.values()):
             frames = take_frames(link)
-            kept = [number for number in range(len(frames.payloads)) if chance.random() >= way.loss]
-            lag = way.depth // READ if index == 0 and way.links > 1 else 0
-            starts = range(0, len(kept), READ)
-            queues += [(at // READ + lag, number, index, frames.some(kept[at : at + READ])) for at in starts]
-    return first, [(number, index, frames) for _, number, index, frames in sorted(queues, key=lambda one: one[0])]
+            kept = [at for at in range(len(frames.payloads)) if chance.random() >= way.loss]
+            waiting[index] += [(number, frames.some([at])) for at in kept]
+            if len(waiting[index]) >= READ:
+                lag = way.depth * way.links // VISIT if index == 0 and way.links > 1 else 0
+                queues.append((visit + lag, arrivals(index, waiting[index][:READ])))
+                del waiting[index][:READ]
+    end = PACKETS // VISIT
+    queues += [(end, arrivals(index, some)) for index, some in enumerate(waiting) if some]
+    return first, [read for _, read in sorted(queues, key=lambda one: one[0])]
+
+
+def arrivals(link: int, read: list[tuple[int, Frames]]) -> Read:
+    """Join the frames that follow each other and come from the same peer, as a port does."""
+    found = []
+    for peer, run in groupby(read, key=lambda one: one[0]):
+        headers, payloads = zip(*(frames for _, frames in run), strict=True)
+        found.append((peer, link, Frames(b"".join(headers), list(chain.from_iterable(payloads)))))
+    return found
 
 
 def combined(growths: list[Growth]) -> tuple[Growth, Growth]:

@@ -6,7 +6,7 @@ import pytest
 
 from alagg.engine.scheduler.round_robin import TURN
 from bench import growth
-from bench.growth import AXES, BASE, Way
+from bench.growth import AXES, BASE, VISIT, Way
 
 
 @pytest.fixture(autouse=True)
@@ -25,17 +25,24 @@ def test_every_way_is_measured_against_the_base() -> None:
 
 def test_every_link_of_every_peer_is_warm_before_anything_is_measured() -> None:
     first, then = growth.reads(Way(links=4, peers=3))
-    assert [(peer, link, len(frames.payloads)) for peer, link, frames in first] == [
-        (peer, link, TURN) for peer in range(3) for link in range(4)
+    assert [[(peer, link, len(frames.payloads)) for peer, link, frames in read] for read in first] == [
+        [(peer, link, TURN if link >= peer else 2 * TURN)] for peer in range(3) for link in range(4)
     ]
-    assert sum(len(frames.payloads) for _, _, frames in then) == 1024
+    assert growth.count(then) == 1024
+
+
+def test_a_read_is_of_one_interface_and_of_all_peers_that_have_sent() -> None:
+    then = growth.reads(Way(links=2, peers=4))[1]
+    assert [[(peer, link, len(frames.payloads)) for peer, link, frames in read] for read in then[:2]] == [
+        [*[(1, 1, VISIT), (3, 1, VISIT)] * 2, *[(0, 1, VISIT), (2, 1, VISIT)] * 2],
+        [*[(0, 0, VISIT), (2, 0, VISIT)] * 2, *[(1, 0, VISIT), (3, 0, VISIT)] * 2],
+    ]
 
 
 def test_a_link_that_lags_comes_later() -> None:
-    order = [link for _, link, _ in growth.reads(Way(depth=128))[1]]
+    order = [read[0][1] for read in growth.reads(Way(depth=128))[1]]
     assert order == [1, 1, 0, 1, 0, 1, *[0, 1] * 4, 0, 0]
 
 
 def test_losses_are_frames_that_do_not_come() -> None:
-    arrived = sum(len(frames.payloads) for _, _, frames in growth.reads(Way(loss=0.05))[1])
-    assert 900 < arrived < 1024
+    assert 900 < growth.count(growth.reads(Way(loss=0.05))[1]) < 1024
