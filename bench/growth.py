@@ -95,6 +95,7 @@ def run(repeats: int) -> list[Growth]:
 def out_work(way: Way) -> Callable[[], object]:
     """From super-packets to frames."""
     endpoint = Endpoint(NodeSettings(1, window=way.window), settings(way, THERES), (HERE,), 0.0)
+    sent = PACKETS + TURN * sum(first_turns(way, peer) for peer in range(way.peers))
     captured = pieces([packet for _, packet in super_packets(way)], CAPTURED)
     for number in range(way.peers):
         endpoint.send(first_packets(way, number), 0.0)
@@ -109,8 +110,7 @@ def out_work(way: Way) -> Callable[[], object]:
                 packets += cut(packet, SEGMENT)
             endpoint.send(packets, now)
             finish_round(endpoint, now)
-        first = TURN * sum(first_turns(way, peer) for peer in range(way.peers))
-        assert sum(peer.sender.sent for peer in endpoint.peers.values()) == PACKETS + first
+        assert sum(peer.sender.sent for peer in endpoint.peers.values()) == sent
 
     return work
 
@@ -124,19 +124,21 @@ def in_work(way: Way) -> Callable[[], object]:
     for peer, link, frames in chain.from_iterable(first):
         endpoint.receive(links[peer][link], *frames, 0.0)
         finish_round(endpoint, 0.0)
-    rounds = [[(links[peer][link], frames) for peer, link, frames in read] for read in then]
+    rounds = []
+    now = 0.0
+    for read in then:
+        now += PACE * count([read])
+        rounds.append((now, [(links[peer][link], *frames) for peer, link, frames in read]))
+    end, arrived = now, count(first) + count(then)
     merger = Merger(udp=True)
 
     def work() -> None:
-        now = 0.0
-        for arrivals in rounds:
-            for link, frames in arrivals:
-                now += PACE * len(frames.payloads)
-                endpoint.receive(link, *frames, now)
+        for now, batches in rounds:
+            for link, headers, payloads in batches:
+                endpoint.receive(link, headers, payloads, now)
             merger.merge(finish_round(endpoint, now))
-        endpoint.flush(now)
-        merger.merge(finish_round(endpoint, now))
-        arrived = count(first) + count(then)
+        endpoint.flush(end)
+        merger.merge(finish_round(endpoint, end))
         assert sum(peer.receiver.delivered for peer in endpoint.peers.values()) == arrived
 
     return work
