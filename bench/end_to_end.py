@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from bench.contestants import Contestant
 
+    Measure = Callable[[Standing, "Plan"], None]
+
 MIN_SHARE: Final = 0.1
 """Share of the bytes that each link must carry, or the links were not really joined."""
 ATTEMPTS: Final = 3
@@ -43,9 +45,11 @@ class Plan:
     """How long everything takes."""
 
     rounds: int = 3
-    budget: float = 820.0
+    budget: float = 1000.0
     """Seconds after which no further round is begun; it would end later."""
-    tcp_seconds: float = 2.0
+    transfers: int = 2
+    """How often TCP, from which most ratios come, is measured in each round."""
+    tcp_seconds: float = 1.5
     flows: tuple[int, ...] = (1, 8)
     trial_seconds: float = 0.3
     trials: int = 4
@@ -115,26 +119,32 @@ def take_turns(
     standings: Mapping[str, Standing], number: int, plan: Plan, *, say: Callable[[str], None],
     fail: Callable[[str], None],
 ) -> None:
-    """Let everybody who is still in be measured in one round."""
-    for standing in standings.values():
-        if standing.failed < CHANCES:
-            say(f"round {number + 1} of {plan.rounds}: {standing.contestant.title}")
-            take_turn(standing, number, plan, fail)
+    """Let everybody who is still in be measured in one round: one thing after the other, each in turns."""
+    lost: set[str] = set()
+    for title, measures in MEASURES.items():
+        repeats = plan.transfers if title in BRIEF else 1
+        for repeat in range(repeats):
+            say(f"round {number + 1} of {plan.rounds}: {title}")
+            for name, standing in standings.items():
+                brief = standing.contestant.share in plan.only_tcp
+                if name in lost or standing.failed >= CHANCES or (brief and title not in BRIEF):
+                    continue
+                standing.round = number * plan.transfers + repeat
+                try:
+                    take_turn(standing, measures, plan)
+                except FAILURES as error:
+                    lost.add(name)
+                    standing.failed += 1
+                    last = "; it is out" if standing.failed == CHANCES else ""
+                    fail(f"{standing.contestant.title} failed in round {number + 1}: {line(error)}{last}")
 
 
-def take_turn(standing: Standing, number: int, plan: Plan, fail: Callable[[str], None]) -> None:
-    """Measure one contestant in one round; what fails costs it the rest of this round."""
-    standing.round = number
-    share = standing.contestant.share
-    own = plan.shared(share)
-    try:
-        with standing.contestant.turn():
-            for measure in BRIEF if share in plan.only_tcp else MEASURES:
-                measure(standing, own)
-    except FAILURES as error:
-        standing.failed += 1
-        last = "; it is out" if standing.failed == CHANCES else ""
-        fail(f"{standing.contestant.title} failed in round {number + 1}: {line(error)}{last}")
+def take_turn(standing: Standing, measures: Sequence[Measure], plan: Plan) -> None:
+    """Measure something of one contestant while all others are halted."""
+    own = plan.shared(standing.contestant.share)
+    with standing.contestant.turn():
+        for measure in measures:
+            measure(standing, own)
 
 
 # --- what is measured ----------------------------------------------------------------------------------------------
@@ -219,9 +229,15 @@ def memory(standing: Standing, plan: Plan) -> None:  # noqa: ARG001 - all measur
         standing.add("memory_bytes", held)
 
 
-MEASURES: Final = (tcp, udp, round_trips, loaded_round_trips, memory)
-BRIEF: Final = (tcp, memory)
-"""What is measured of contestants that are there for comparison with their like."""
+MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
+    "TCP": (tcp, memory),
+    "UDP": (udp, memory),
+    "round trips": (round_trips,),
+    "round trips beside TCP": (loaded_round_trips, memory),
+}
+"""What is measured in turns, by its title."""
+BRIEF: Final = frozenset({"TCP"})
+"""What is measured of contestants that are there for comparison with their like; repeated in each round."""
 
 
 def find_rate(contestant: Contestant, size: int, plan: Plan, last: float | None) -> Rate:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from bench.standing import Standing
 
 TINY = Plan(
-    rounds=2, tcp_seconds=0.3, trial_seconds=0.1, trials=2, precision=0.5, sizes=(512,), pings=20, loaded_pings=20
+    rounds=2, transfers=1, tcp_seconds=0.3, trial_seconds=0.1, trials=2, precision=0.5, sizes=(512,), pings=20,
+    loaded_pings=20,
 )
 
 
@@ -38,8 +39,7 @@ def test_every_contestant_is_measured() -> None:
     names = ["veth", "mptcp", "alagg-round-robin", "alagg-redundant-plain", "alagg-redundant-no-gso"]
     standings, said, failures = run(names, replace(TINY, rounds=1))
     assert failures == []
-    titles = [CONTESTANTS[name]().title for name in names]
-    assert [line.partition(": ")[2] for line in said] == titles
+    assert [line.partition(": ")[2] for line in said] == list(end_to_end.MEASURES)
     for name, standing in standings.items():
         contestant, figures = standing.contestant, set(standing.rounds)
         assert {"tcp_1_bit_per_s", "tcp_1_cpu_s_per_gb", "others_load"} <= figures
@@ -65,7 +65,7 @@ def test_who_cannot_be_set_up_is_left_out_and_said(monkeypatch: pytest.MonkeyPat
         raise LabError("wg is not installed")
 
     monkeypatch.setattr(WireguardGo, "set_up", fail)
-    monkeypatch.setattr(end_to_end, "MEASURES", ())
+    monkeypatch.setattr(end_to_end, "MEASURES", {})
     standings, _, failures = run(["wireguard-go", "veth"], TINY)
     assert list(standings) == ["veth"]
     assert failures == ["wireguard-go does not take part: wg is not installed"]
@@ -79,13 +79,13 @@ def test_who_fails_loses_the_round_and_then_is_out(monkeypatch: pytest.MonkeyPat
             raise ConnectionError("the other side\nended")
         standing.add("rtt_tcp_p50_s", 1e-3)
 
-    monkeypatch.setattr(end_to_end, "MEASURES", (measure,))
+    monkeypatch.setattr(end_to_end, "MEASURES", {"some": (measure,)})
     standings, said, failures = run(["veth", "mptcp"], replace(TINY, rounds=4))
     assert failures == [
         "kernel MPTCP failed in round 2: ConnectionError: the other side ended",
         "kernel MPTCP failed in round 3: ConnectionError: the other side ended; it is out",
     ]
-    assert said[-2:] == ["round 3 of 4: kernel MPTCP", "round 4 of 4: veth, one link"]
+    assert said == [f"round {number} of 4: some" for number in (1, 2, 3, 4)]
     assert len(standings["veth"].samples("rtt_tcp_p50_s")) == 4
     assert standings["mptcp"].rounds["rtt_tcp_p50_s"] == {0: 1e-3}
     assert standings["mptcp"].rounds["added_rtt_tcp_p50_s"] == {0: 0.0}
@@ -97,7 +97,7 @@ def test_a_node_that_dies_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatc
         os.kill(standing.contestant.lab.b.node.pid, signal.SIGKILL)
         standing.contestant.lab.b.node.wait_status(lambda _: False)
 
-    monkeypatch.setattr(end_to_end, "MEASURES", (crash,))
+    monkeypatch.setattr(end_to_end, "MEASURES", {"some": (crash,)})
     standings, _, failures = run(["alagg-redundant"], replace(TINY, rounds=1))
     assert len(failures) == 1
     assert failures[0].startswith("alagg redundant failed in round 1: ")
@@ -106,9 +106,9 @@ def test_a_node_that_dies_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.netns
 def test_the_budget_ends_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(end_to_end, "MEASURES", ())
+    monkeypatch.setattr(end_to_end, "MEASURES", {})
     _, said, _ = run(["veth"], replace(TINY, budget=0.0))
-    assert said == ["round 1 of 2: veth, one link", "no time for more than 1 rounds"]
+    assert said == ["no time for more than 1 rounds"]
 
 
 def test_who_is_there_for_comparison_has_less_but_as_long_a_transfer() -> None:
