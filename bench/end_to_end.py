@@ -45,7 +45,7 @@ class Plan:
     """How long everything takes."""
 
     rounds: int = 3
-    budget: float = 1000.0
+    budget: float = 1100.0
     """Seconds after which no further round is begun; it would end later."""
     transfers: int = 2
     """How often TCP, from which most ratios come, is measured in each round."""
