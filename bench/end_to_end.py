@@ -77,7 +77,7 @@ class Plan:
 
 FULL: Final = Plan()
 QUICK: Final = Plan(
-    rounds=2, budget=170.0, tcp_seconds=1.0, flows=(1,), trial_seconds=0.2, trials=3, precision=0.2, sizes=(64, 1400),
+    rounds=2, budget=260.0, tcp_seconds=1.0, flows=(1,), trial_seconds=0.2, trials=3, precision=0.2, sizes=(64, 1400),
     pings=300, loaded_pings=150, only_tcp=frozenset({Share.SHORT, Share.TCP}),
 )
 
