@@ -63,6 +63,10 @@ class Plan:
     only_tcp: frozenset[Share] = frozenset({Share.TCP})
     """Of whom only TCP and memory are measured."""
 
+    def turns(self) -> list[tuple[str, int]]:
+        """Give what is measured in a round, one after the other: its title, and which time it is, from 0."""
+        return [(title, again) for title in MEASURES for again in range(self.transfers if title in BRIEF else 1)]
+
     def shared(self, share: Share) -> Plan:
         """Give the plan for a contestant; those there for comparison have less, but as long a transfer."""
         if share is Share.FULL:
@@ -120,30 +124,27 @@ def take_turns(
     fail: Callable[[str], None],
 ) -> None:
     """Let everybody who is still in be measured in one round: one thing after the other, each in turns."""
-    lost: set[str] = set()
-    for title, measures in MEASURES.items():
-        repeats = plan.transfers if title in BRIEF else 1
-        for repeat in range(repeats):
-            say(f"round {number + 1} of {plan.rounds}: {title}")
-            for name, standing in standings.items():
-                brief = standing.contestant.share in plan.only_tcp
-                if name in lost or standing.failed >= CHANCES or (brief and title not in BRIEF):
-                    continue
-                standing.round = number * plan.transfers + repeat
-                try:
-                    take_turn(standing, measures, plan)
-                except FAILURES as error:
-                    lost.add(name)
-                    standing.failed += 1
-                    last = "; it is out" if standing.failed == CHANCES else ""
-                    fail(f"{standing.contestant.title} failed in round {number + 1}: {line(error)}{last}")
+    left = [standing for standing in standings.values() if standing.failed < CHANCES]
+    for title, repeat in plan.turns():
+        say(f"round {number + 1} of {plan.rounds}: {title}")
+        for standing in list(left):
+            if title not in BRIEF and standing.contestant.share in plan.only_tcp:
+                continue
+            standing.round = number * plan.transfers + repeat
+            try:
+                take_turn(standing, title, plan)
+            except FAILURES as error:
+                left.remove(standing)
+                standing.failed += 1
+                last = "; it is out" if standing.failed == CHANCES else ""
+                fail(f"{standing.contestant.title} failed in round {number + 1}: {line(error)}{last}")
 
 
-def take_turn(standing: Standing, measures: Sequence[Measure], plan: Plan) -> None:
-    """Measure something of one contestant while all others are halted."""
+def take_turn(standing: Standing, title: str, plan: Plan) -> None:
+    """Measure one thing of one contestant while all others are halted."""
     own = plan.shared(standing.contestant.share)
     with standing.contestant.turn():
-        for measure in measures:
+        for measure in MEASURES[title]:
             measure(standing, own)
 
 
@@ -231,7 +232,7 @@ def memory(standing: Standing, plan: Plan) -> None:  # noqa: ARG001 - all measur
 
 MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
     "TCP": (tcp, memory),
-    "UDP": (udp, memory),
+    "UDP": (udp,),
     "round trips": (round_trips,),
     "round trips beside TCP": (loaded_round_trips, memory),
 }

@@ -18,11 +18,11 @@ class Standing:
 
     contestant: Contestant
     rounds: dict[str, dict[int, float]] = field(default_factory=dict)
-    """By the figure's name and the number of the round; rounds that failed have none."""
+    """By the figure's name and the number of the turn; turns that failed have none."""
     capped: Counter[str] = field(default_factory=Counter)
     """In how many rounds the generator, not the path, limited a figure."""
     round: int = 0
-    """The present one."""
+    """The number of the present turn: what was measured in turns of one number is compared."""
     failed: int = 0
     """Rounds that were broken off."""
 

@@ -92,6 +92,21 @@ def test_who_fails_loses_the_round_and_then_is_out(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.netns
+def test_what_is_compared_is_measured_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def measure(standing: Standing, _: Plan) -> None:
+        seen.append((standing.contestant.title, standing.round))
+
+    monkeypatch.setattr(end_to_end, "MEASURES", {"TCP": (measure,), "more": (measure,)})
+    _, said, failures = run(["veth", "mptcp"], replace(TINY, transfers=2))
+    veth, mptcp = "veth, one link", "kernel MPTCP"
+    assert failures == []
+    assert said == [f"round {number} of 2: {title}" for number in (1, 2) for title in ("TCP", "TCP", "more")]
+    assert seen == [(title, turn) for turn in (0, 1, 0, 2, 3, 2) for title in (veth, mptcp)]
+
+
+@pytest.mark.netns
 def test_a_node_that_dies_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(standing: Standing, _: Plan) -> None:
         os.kill(standing.contestant.lab.b.node.pid, signal.SIGKILL)
