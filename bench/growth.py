@@ -75,6 +75,7 @@ AXES: Final[dict[str, dict[str, Way]]] = {
     "flows": {str(count): Way(flows=count) for count in (10, 1000)},
     "peers": {str(count): Way(peers=count) for count in (16, 128)},
     "all three": {"8 links, 1000 flows, 128 peers": Way(links=8, flows=1000, peers=128)},
+    "all three, loss": {"5%": Way(links=8, flows=1000, peers=128, loss=0.05)},
     "window": {f"2^{bits}": Way(window=1 << bits) for bits in (12, 20)},
     "reorder depth": {str(depth): Way(depth=depth) for depth in (64, 512, 2048)},
     "loss": {f"{share:.0%}": Way(loss=share) for share in (0.01, 0.05)},
