@@ -47,6 +47,7 @@ class Sender:
         self.split = 0
         """Packets that were split."""
         self.links = tuple(links)
+        """All links, open or not."""
         self._open: tuple[Link, ...] = ()
         self.room = 0
         """Bytes of the largest packet that goes over every open link in one piece; below 1 when none is open."""
