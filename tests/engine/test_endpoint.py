@@ -216,6 +216,26 @@ def test_port_that_closes_is_told_at_once() -> None:
     assert node.take_events() == [LinkStateChanged("office", "fibre", "down", "no carrier")]
 
 
+def test_port_that_closes_between_two_probes_is_told_at_once() -> None:
+    node = three_hosts()
+    node.handle_timer(0.0)
+    fibre = node.peers["office"].links["fibre"]
+    assert node.deadline() > 0.05
+    node.link_changed(fibre, is_open=False, mtu=1500, reason="no carrier", now=0.05)
+    node.handle_timer(0.05)
+    assert node.peers["office"].monitors[fibre].state == "down"
+
+
+def test_link_that_is_added_between_two_probes_is_probed_at_once() -> None:
+    node, _ = pair("fibre")
+    node.handle_timer(0.0)
+    take_frames(node.peers["peer"].links["fibre"])
+    assert node.deadline() > 0.05
+    node.update([settings("fibre", "radio")], 0.05)
+    node.handle_timer(0.05)
+    assert [link.name for link in node.queued_links()] == ["radio"]
+
+
 def test_packets_and_events_are_taken_once() -> None:
     one, two = pair("fibre")
     one.send([ipv4()], 0.0)
