@@ -8,7 +8,10 @@ from typing import Any, Final
 
 import pytest
 
-TWINS: Final = {"packet": "alagg.ports.packet", "nfqueue": "alagg.ports.netlink", "tun": "alagg.ports.vnet"}
+TWINS: Final = {
+    "packet": "alagg.ports.packet", "nfqueue": "alagg.ports.netlink", "tun": "alagg.ports.vnet",
+    "poller": "alagg.ports.poller",
+}  # fmt: skip
 """The plain twin of each compiled edge."""
 
 
