@@ -56,7 +56,8 @@ cdef extern from "sys/socket.h" nogil:
 DEF SEND_BATCH = 256   # frames of one sendmmsg
 DEF RECEIVE_BATCH = 64
 DEF PREFIX = 14        # bytes of the Ethernet header
-DEF SIZE = 24          # bytes of the Alagg header
+DEF SIZE = 24          # bytes of the Alagg header, as it is received
+DEF MAX_HEADER = 64    # bytes of the largest one that is sent
 DEF LIKELY = 1536      # payloads up to here are read straight into an object of their own
 DEF SMALL = 256        # payloads up to here are copied: the larger object is used again
 
@@ -68,7 +69,7 @@ cdef class Sender:
     cdef int _descriptor
     cdef mmsghdr _messages[SEND_BATCH]
     cdef iovec _vectors[2 * SEND_BATCH]
-    cdef unsigned char _heads[SEND_BATCH][PREFIX + SIZE]
+    cdef unsigned char _heads[SEND_BATCH][PREFIX + MAX_HEADER]
 
     def __cinit__(self, sock):
         cdef Py_ssize_t index
@@ -76,7 +77,6 @@ cdef class Sender:
         memset(self._messages, 0, sizeof(self._messages))
         for index in range(SEND_BATCH):
             self._vectors[2 * index].iov_base = self._heads[index]
-            self._vectors[2 * index].iov_len = PREFIX + SIZE
             self._messages[index].msg_hdr.msg_iov = &self._vectors[2 * index]
             self._messages[index].msg_hdr.msg_iovlen = 2
 
@@ -84,11 +84,14 @@ cdef class Sender:
         cdef Py_ssize_t total = PyList_GET_SIZE(payloads)
         cdef Py_ssize_t done = 0
         cdef Py_ssize_t count
+        cdef Py_ssize_t stride = PyByteArray_GET_SIZE(headers) // total if total else SIZE
         cdef int sent
-        if PyBytes_GET_SIZE(prefix) != PREFIX or PyByteArray_GET_SIZE(headers) != total * SIZE:
+        if PyBytes_GET_SIZE(prefix) != PREFIX or PyByteArray_GET_SIZE(headers) != total * stride:
             raise ValueError("an Ethernet header, and an Alagg header for each payload")
+        if not SIZE <= stride <= MAX_HEADER:
+            raise ValueError("an Alagg header for each payload has 24 to 64 bytes")
         while done < total:
-            count = self._fill(prefix, headers, payloads, done, total)
+            count = self._fill(prefix, headers, stride, payloads, done, total)
             with nogil:
                 sent = sendmmsg(self._descriptor, self._messages, <unsigned int> count, MSG_DONTWAIT)
             if sent > 0:
@@ -101,11 +104,11 @@ cdef class Sender:
         return done
 
     cdef Py_ssize_t _fill(
-        self, bytes prefix, bytearray headers, list payloads, Py_ssize_t start, Py_ssize_t total
+        self, bytes prefix, bytearray headers, Py_ssize_t stride, list payloads, Py_ssize_t start, Py_ssize_t total
     ) except -1:
         """Point the messages at the frames from `start` on; the list keeps the payloads alive during the call."""
         cdef Py_ssize_t count = min(total - start, SEND_BATCH)
-        cdef const char *header = PyByteArray_AS_STRING(headers) + start * SIZE
+        cdef const char *header = PyByteArray_AS_STRING(headers) + start * stride
         cdef Py_ssize_t index
         cdef bytes payload
         for index in range(count):
@@ -113,7 +116,8 @@ cdef class Sender:
             if payload is None:
                 raise TypeError("a frame is made of bytes")
             memcpy(self._heads[index], PyBytes_AS_STRING(prefix), PREFIX)
-            memcpy(&self._heads[index][PREFIX], header + index * SIZE, SIZE)
+            memcpy(&self._heads[index][PREFIX], header + index * stride, stride)
+            self._vectors[2 * index].iov_len = PREFIX + stride
             self._vectors[2 * index + 1].iov_base = PyBytes_AS_STRING(payload)
             self._vectors[2 * index + 1].iov_len = PyBytes_GET_SIZE(payload)
         return count

@@ -75,7 +75,8 @@ cdef extern from *:
 DEF SLOTS = 512      # frames that the rings and the shared memory hold; a power of two
 DEF CHUNK = 2048     # bytes for each
 DEF PREFIX = 14      # of the Ethernet header
-DEF HEADER = 24      # of the Alagg header
+DEF HEADER = 24      # of the Alagg header at least
+DEF MAX_HEADER = 64  # and at most
 DEF STALLS = 4       # calls in a row that hand nothing over before the link counts as full
 
 
@@ -169,12 +170,15 @@ cdef class Sender:
         cdef Py_ssize_t total = PyList_GET_SIZE(payloads)
         cdef Py_ssize_t done = 0
         cdef Py_ssize_t filled, taken
-        if PyBytes_GET_SIZE(prefix) != PREFIX or PyByteArray_GET_SIZE(headers) != total * HEADER:
+        cdef Py_ssize_t stride = PyByteArray_GET_SIZE(headers) // total if total else HEADER
+        if PyBytes_GET_SIZE(prefix) != PREFIX or PyByteArray_GET_SIZE(headers) != total * stride:
             raise ValueError("an Ethernet header, and an Alagg header for each payload")
+        if not HEADER <= stride <= MAX_HEADER:
+            raise ValueError("an Alagg header for each payload has 24 to 64 bytes")
         if self._descriptor < 0:
             raise ValueError("the port is closed")
         while done < total:
-            filled = self._fill(prefix, headers, payloads, done, total)
+            filled = self._fill(prefix, headers, stride, payloads, done, total)
             with nogil:
                 taken = self._hand_over()
             done += taken
@@ -184,13 +188,15 @@ cdef class Sender:
                 break
         return done
 
-    cdef Py_ssize_t _fill(self, bytes prefix, bytearray headers, list payloads, Py_ssize_t start, Py_ssize_t total) except -1:
+    cdef Py_ssize_t _fill(
+        self, bytes prefix, bytearray headers, Py_ssize_t stride, list payloads, Py_ssize_t start, Py_ssize_t total
+    ) except -1:
         """Write the frames from `start` on into free memory and the ring; give how many found room."""
         cdef uint32_t producer = self._tx_producer[0]
         cdef Py_ssize_t count, size
         cdef bytes payload
         cdef unsigned char *place
-        cdef const char *header = PyByteArray_AS_STRING(headers) + start * HEADER
+        cdef const char *header = PyByteArray_AS_STRING(headers) + start * stride
         cdef Py_ssize_t room = SLOTS - <Py_ssize_t> <uint32_t> (producer - alagg_load_acquire(self._tx_consumer))
         self._reclaim()
         cdef Py_ssize_t limit = min(total - start, self._free_count, room)
@@ -201,7 +207,7 @@ cdef class Sender:
                 raise TypeError("a frame is made of bytes")
             payload = <bytes> payloads[start + count]
             size = PyBytes_GET_SIZE(payload)
-            if size > CHUNK - PREFIX - HEADER:
+            if size > CHUNK - PREFIX - stride:
                 errno_set(EMSGSIZE)
                 if count == 0 and start == 0:
                     PyErr_SetFromErrno(OSError)
@@ -210,10 +216,10 @@ cdef class Sender:
             self._free_count -= 1
             place = self._memory + self._free[self._free_count]
             memcpy(place, PyBytes_AS_STRING(prefix), PREFIX)
-            memcpy(place + PREFIX, header + count * HEADER, HEADER)
-            memcpy(place + PREFIX + HEADER, PyBytes_AS_STRING(payload), size)
+            memcpy(place + PREFIX, header + count * stride, stride)
+            memcpy(place + PREFIX + stride, PyBytes_AS_STRING(payload), size)
             self._tx[producer & (SLOTS - 1)].addr = self._free[self._free_count]
-            self._tx[producer & (SLOTS - 1)].len = <uint32_t> (PREFIX + HEADER + size)
+            self._tx[producer & (SLOTS - 1)].len = <uint32_t> (PREFIX + stride + size)
             producer += 1
         alagg_store_release(self._tx_producer, producer)
         return limit

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 BATCH = 64
 """Packets or frames that one read takes at most: long enough to share its costs, short enough to stay fair."""
 
+MAX_HEADER = 64
+"""Bytes of the largest header that a port sends; one that comes is read as `alagg.engine.header.SIZE` bytes."""
+
 Arrival = tuple[bytes, bytes, "list[bytes | None]"]
 """Frames of one remote in their order: its address, their headers in one piece, and what came behind each header.
 
@@ -30,6 +33,11 @@ class Port(Protocol):
 
     def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
         """Send frames to a remote address, header and payload apart, without ever waiting.
+
+        Args:
+            remote: the remote address.
+            headers: all headers in one piece; each has the same size, 24 to `MAX_HEADER` bytes.
+            payloads: what follows each header.
 
         Returns:
             How many were taken, always the first ones. When the link is full the rest is dropped by the caller.
@@ -96,11 +104,14 @@ class Injector(Protocol):
         """Give the descriptors back. More calls do nothing."""
 
 
-def whole(headers: bytes | bytearray, payloads: Sequence[bytes | None]) -> Iterator[bytes]:
-    """Give frames in one piece each; those too short for a header are left out."""
-    for index, payload in enumerate(payloads):
+def whole(
+    headers: bytes | bytearray, payloads: Sequence[bytes | None], count: int | None = None
+) -> Iterator[bytes]:
+    """Give frames, or the first `count` of them, in one piece each; those too short for a header are left out."""
+    stride = len(headers) // max(len(payloads), 1)
+    for index, payload in enumerate(payloads[:count]):
         if payload is not None:
-            yield bytes(headers[SIZE * index : SIZE * (index + 1)]) + payload
+            yield bytes(headers[stride * index : stride * (index + 1)]) + payload
 
 
 def arrival(remote: bytes, frames: Sequence[bytes]) -> Arrival:

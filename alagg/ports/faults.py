@@ -74,6 +74,7 @@ class Faults:
             frames = self._harm(frame)
             if not frames:
                 continue
+            # Where a frame is cut in two does not show; one that was held back may have a header of another size.
             harmed = bytearray().join(one[:SIZE] for one in frames)
             taken = self.port.send(remote, harmed, [one[SIZE:] for one in frames])
             self.refused += len(frames) - max(taken, 1)

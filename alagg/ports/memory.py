@@ -115,7 +115,7 @@ class MemoryPort:
         self._check_up()
         taken = len(payloads) if self.room is None else min(self.room, len(payloads))
         self.refused += len(payloads) - taken
-        for frame in whole(headers, payloads[:taken]):
+        for frame in whole(headers, payloads, taken):
             self._send_one(frame)
         return taken
 

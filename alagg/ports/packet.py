@@ -29,16 +29,18 @@ class Sender:
         Raises:
             OSError: the first frame was refused for another reason than a full link.
         """
-        sendmsg, at = self._sendmsg, 0
+        if not payloads:
+            return 0
+        sendmsg, at, stride = self._sendmsg, 0, len(headers) // len(payloads)
         try:
             for payload in payloads:
-                sendmsg((prefix, headers[at : at + SIZE], payload))
-                at += SIZE
+                sendmsg((prefix, headers[at : at + stride], payload))
+                at += stride
         except OSError as error:
             # EAGAIN: the socket's send buffer waits in the interface's queue; ENOBUFS: that queue dropped it.
             if not at and error.errno not in (errno.EAGAIN, errno.ENOBUFS):
                 raise
-        return at // SIZE
+        return at // stride
 
 
 class Receiver:

@@ -117,7 +117,7 @@ class Pcap:
             OSError: as the wrapped port.
         """
         taken = self.port.send(remote, headers, payloads)
-        for frame in whole(headers, payloads[:taken]):
+        for frame in whole(headers, payloads, taken):
             self._file.write(remote + self._suffix + frame)
         return taken
 

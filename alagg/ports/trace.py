@@ -63,7 +63,7 @@ class Trace:
         taken = self.port.send(remote, headers, payloads)
         if self._log.isEnabledFor(logging.DEBUG):
             name = f"{self.name} {remote.hex(':')}"
-            for frame in whole(headers, payloads[:taken]):
+            for frame in whole(headers, payloads, taken):
                 self._log.debug("%s > %s", name, describe(frame))
             if taken < len(payloads):
                 self._log.debug("%s is full: %d frames not taken", name, len(payloads) - taken)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alagg.ports.base import BATCH
+from alagg.ports.base import BATCH, MAX_HEADER
 from tests.native.forms import FORMS, compiled
 from tests.native.leak import ALLOWED, growth
 
@@ -52,9 +52,12 @@ def numbered(count: int) -> tuple[bytearray, list[bytes]]:
 
 @given(
     st.binary(min_size=14, max_size=14),
-    st.lists(st.tuples(st.binary(min_size=24, max_size=24), st.binary(max_size=200)), max_size=70),
+    st.integers(24, MAX_HEADER),
+    st.lists(st.tuples(st.binary(min_size=MAX_HEADER, max_size=MAX_HEADER), st.binary(max_size=200)), max_size=70),
 )
-def test_both_forms_send_the_frames(prefix: bytes, frames: list[tuple[bytes, bytes]]) -> None:
+def test_both_forms_send_the_frames(prefix: bytes, stride: int, frames: list[tuple[bytes, bytes]]) -> None:
+    """Headers of every size that one may have."""
+    frames = [(header[:stride], payload) for header, payload in frames]
     for form in FORMS.values():
         with joined() as (ours, theirs):
             headers = bytearray().join(header for header, _ in frames)
@@ -127,6 +130,14 @@ def test_payload_that_somebody_keeps_never_changes(frames: list[tuple[int, bool,
                 assert payload + b"!" == copy + b"!"
 
 
+def test_headers_of_another_size_may_follow(edge: Any, pair: Pair) -> None:
+    sender = edge.Sender(pair[0])
+    for size in (28, 24, 64, 28):
+        assert sender.send(PREFIX, bytearray(b"h" * size + b"H" * size), [b"one", b"other"]) == 2
+        assert [pair[1].recv(100) for _ in "12"] == [PREFIX + b"h" * size + b"one", PREFIX + b"H" * size + b"other"]
+    assert sender.send(PREFIX, bytearray(), []) == 0
+
+
 def test_more_than_one_call_takes(edge: Any, pair: Pair) -> None:
     """600 frames: the compiled form hands 256 to the kernel at once."""
     headers, numbers = numbered(600)
@@ -168,10 +179,12 @@ def test_socket_that_cannot_receive_is_an_error(edge: Any, pair: Pair) -> None:
         assert caught.value.errno == errno.ENOTCONN
 
 
-@pytest.mark.parametrize(("prefix", "headers"), [(PREFIX, 23), (PREFIX, 48), (PREFIX[1:], 24), (b"", 24)])
+@pytest.mark.parametrize(("prefix", "headers"), [
+    (PREFIX, 46), (PREFIX, 47), (PREFIX, 49), (PREFIX, 130), (PREFIX, 0), (PREFIX[1:], 48), (b"", 48),
+])
 def test_impossible_batch_is_refused(pair: Pair, prefix: bytes, headers: int) -> None:
     with pytest.raises(ValueError, match="an Alagg header for each payload"):
-        compiled("packet").Sender(pair[0]).send(prefix, bytearray(headers), [b""])
+        compiled("packet").Sender(pair[0]).send(prefix, bytearray(headers), [b"", b""])
 
 
 @pytest.mark.parametrize(("prefix", "headers", "payloads"), [

@@ -117,6 +117,18 @@ def test_more_frames_than_its_memory_holds_go_out_with_one_call(shared: Wire) ->
     shared.nothing_more()
 
 
+@pytest.mark.parametrize("stride", [24, 28, 64])
+def test_headers_of_another_size_go_as_they_are(shared: Wire, stride: int) -> None:
+    headers = [b"%0*d" % (stride, number) for number in range(40)]
+    assert shared.sender.send(shared.prefix, bytearray().join(headers), [b"payload"] * 40) == 40
+    for header in headers:
+        assert shared.target.recv(100) == shared.prefix + header + b"payload"
+    largest = 2048 - 14 - stride
+    with pytest.raises(OSError) as caught:
+        shared.sender.send(shared.prefix, bytearray(stride), [bytes(largest + 1)])
+    assert caught.value.errno == errno.EMSGSIZE
+
+
 def test_memory_is_used_again_for_ever(shared: Wire) -> None:
     for length in itertools.islice(itertools.cycle((1, 63, 64, 65, SLOTS - 1)), 60):
         payloads = [os.urandom(8) for _ in range(length)]
@@ -140,7 +152,7 @@ def test_frame_too_large_for_its_memory_is_refused_after_those_before_it(shared:
     shared.nothing_more()
 
 
-@pytest.mark.parametrize(("prefix", "headers"), [(14, 23), (14, 48), (13, 24), (0, 24)])
+@pytest.mark.parametrize(("prefix", "headers"), [(14, 23), (14, 65), (13, 24), (0, 24)])
 def test_impossible_batch_is_refused(shared: Wire, prefix: int, headers: int) -> None:
     with pytest.raises(ValueError, match="an Alagg header for each payload"):
         shared.sender.send(bytes(prefix), bytearray(headers), [b""])

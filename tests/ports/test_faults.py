@@ -48,6 +48,16 @@ def test_without_faults_nothing_changes() -> None:
     other.close()
 
 
+def test_larger_headers_go_as_they_are() -> None:
+    """One that is held back goes with the next one, whose header has another size."""
+    faulty, other = ends(reorder=1.0)
+    assert faulty.send(REMOTE, bytearray(b"h" * 24), [b""]) == 1
+    assert faulty.send(REMOTE, bytearray(b"H" * 28), [b"payload"]) == 1
+    assert drain(other) == [b"H" * 28 + b"payload", b"h" * 24]
+    faulty.close()
+    other.close()
+
+
 def test_loss() -> None:
     faulty, other = ends(loss=0.2)
     assert send(faulty, range(COUNT)) == COUNT

@@ -9,7 +9,7 @@ import pytest
 
 from alagg.ports.base import BATCH, Capture, Injector, Port
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort, pair
-from tests.ports.batches import HEADER, payloads_of, send
+from tests.ports.batches import HEADER, REMOTE, payloads_of, send
 
 
 def readable(source: Port | Capture) -> bool:
@@ -29,6 +29,15 @@ def test_frames_cross_in_order_and_both_ways() -> None:
     assert got(other) == [b"first", b"second"]
     assert got(one) == [b"back"]
     assert (one.sent, other.received, one.lost) == (2, 2, 0)
+    one.close()
+    other.close()
+
+
+def test_larger_headers_go_as_they_are() -> None:
+    one, other = pair()
+    one.room = 1
+    assert one.send(REMOTE, bytearray(b"h" * 28 + b"H" * 28), [b"first", b"second"]) == 1
+    assert other.receive() == [(b"memory", b"h" * 24, [b"h" * 4 + b"first"])]
     one.close()
     other.close()
 
