@@ -22,6 +22,7 @@ import sdnotify
 
 from alagg import __version__, form
 from alagg.config import ConfigError, load
+from alagg.control import logs
 from alagg.control.merged import merge
 from alagg.control.socket import ControlServer
 from alagg.messages import HostFacts, InterfaceFacts, Reconfigure
@@ -81,6 +82,7 @@ class Node:
         self._signals = _Signals(stack)
         # Before anything is imported that only the supervisor needs.
         self._workers = Workers(config, pcap, stack)
+        logs.start()
         # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
         self._control = ControlServer(config.control_socket, config.control_group)
         stack.callback(self._control.close)

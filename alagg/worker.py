@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from alagg.control import logs
 from alagg.control.snapshot import Json, snapshot
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import LinkStateChanged
@@ -355,6 +356,7 @@ def log_event(event: Event, lane: int = 0) -> None:
 
 def worker_process(config: Config, connection: Connection, pcap: Path | None, number: int = 0) -> None:
     """Be the worker process of a number: open the edges, then work until the supervisor says stop, or is gone."""
+    logs.start()
     # The supervisor ends us over the connection: a Ctrl-C in the terminal reaches all processes at once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -8,6 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
+from alagg.control import logs
 from alagg.messages import Failed, SnapshotRequest, Stop
 from alagg.system import HostError
 from alagg.worker import worker_process
@@ -183,3 +184,4 @@ def _child(
     for connection in others:
         connection.close()
     worker_process(config, theirs, pcap, number)
+    logs.flush()

@@ -19,4 +19,7 @@ def run(args: argparse.Namespace) -> int:
     if args.debug:
         settings = dataclasses.replace(settings, log_level="debug")
     logs.set_up(settings.log_level, settings.log_format)
-    return node.run(settings, args.pcap)
+    try:
+        return node.run(settings, args.pcap)
+    finally:
+        logs.flush()  # what the log says stands above the line that says why the node ended

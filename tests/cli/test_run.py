@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
-    """Give the root logger back as it was."""
+def loggers() -> Iterator[None]:
+    """Give the loggers back as they were."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
+    logging.getLogger("alagg").setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize(("options", "level"), [([], "info"), (["--debug"], "debug")])
@@ -34,7 +35,7 @@ def test_node_gets_the_configuration(
         assert config.path == config_file
         assert config.log_level == level
         assert pcap == tmp_path
-        assert logging.getLogger().level == getattr(logging, level.upper())
+        assert logging.getLogger("alagg").level == getattr(logging, level.upper())
         return 0
 
     monkeypatch.setattr(node, "run", run)
@@ -42,14 +43,14 @@ def test_node_gets_the_configuration(
 
 
 def test_node_that_cannot_go_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config_file: Path
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], config_file: Path
 ) -> None:
     def run(config: Config, pcap: Path | None) -> int:
         raise HostError("the worker has died")
 
     monkeypatch.setattr(node, "run", run)
     assert cli.main(["--config", str(config_file)]) == 1
-    assert capsys.readouterr().err == "alagg: the worker has died\n"
+    assert capfd.readouterr().err == "alagg: the worker has died\n"
 
 
 def test_wrong_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
