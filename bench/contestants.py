@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import signal
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from alagg import form
+from alagg.lab.namespace import LabError
+from alagg.lab.node import Node
 from alagg.lab.topology import Lab
 from bench.machine import peak_memory
 from bench.tunnels import forget_wireguard_go, openvpn, wireguard_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
 
     from alagg.lab.host import Host
+    from alagg.lab.namespace import Namespace
 
-NO_OFFLOADS: Final = ("tso", "off", "gso", "off", "gro", "off")
-"""As ethtool takes it, everywhere, so that frames of the MTU's size cross the links, as on a wire."""
+OFFLOADS: Final = ("tso", "off", "gso", "off", "gro")
+"""As ethtool takes it, everywhere, so that frames of the MTU's size cross the links, as on a wire. What comes next is
+the bed: without GRO the receiver's kernel meets each frame by itself; real cards have it, and join those of TCP."""
 WAKING: Final = 0.5
 """Seconds after which a node that was halted has noticed that time has passed."""
 
@@ -35,7 +40,6 @@ class Share(Enum):
     """How much of a contestant is measured."""
 
     FULL = "everything"
-    SHORT = "everything, in less time"
     TCP = "TCP and memory"
 
 
@@ -47,17 +51,18 @@ class Contestant:
     datagrams: ClassVar[bool] = True
     """Whether it carries UDP."""
 
-    def __init__(self, title: str, links: int = 1, share: Share = Share.FULL) -> None:
+    def __init__(self, title: str, links: int = 1, *, gro: bool = False) -> None:
         """Describe it; nothing is set up before it is entered.
 
         Args:
             title: what tables call it.
             links: how many links join the hosts.
-            share: how much is measured.
+            gro: whether the receivers have GRO; with it only TCP, which GRO is for, is measured.
         """
-        self.title = title
+        self.title = f"{title}, GRO on" if gro else title
         self.links = links
-        self.share = share
+        self.share = Share.TCP if gro else Share.FULL
+        self._gro = "on" if gro else "off"
         self.lab = Lab(links=links, direct=True)
 
     def __enter__(self) -> Self:
@@ -65,7 +70,7 @@ class Contestant:
         try:
             for host in self.lab.hosts:
                 for wire in self.lab.wire:
-                    host.run(["ethtool", "-K", wire.interface, *NO_OFFLOADS])
+                    host.run(["ethtool", "-K", wire.interface, *OFFLOADS, self._gro])
             self.set_up()
             self._signal(signal.SIGSTOP)
         except BaseException:
@@ -143,7 +148,7 @@ class Mptcp(Contestant):
 
 
 class WireguardGo(Contestant):
-    """Debian's wireguard-go: one link, encrypted."""
+    """Debian's wireguard-go: one link, encrypted. It is the build of 2022, before its super-packets (GSO)."""
 
     def set_up(self) -> None:
         """Start a tunnel between the hosts."""
@@ -179,7 +184,6 @@ class Form:
     pure: str = ""
     """The value of the environment's `ALAGG_PURE`."""
     options: Mapping[str, str] = field(default_factory=dict)
-    share: Share = Share.TCP
     policy: int = os.SCHED_OTHER
     """How the workers are scheduled (sched(7))."""
 
@@ -187,47 +191,36 @@ class Form:
 class Alagg(Contestant):
     """Alagg on both hosts."""
 
-    def __init__(self, scheduler: str, links: int, how: Form | None = None, *, name: str = "",
-                 more_config: str = "") -> None:
+    def __init__(self, scheduler: str, links: int, *, title: str = "", how: Form | None = None, gro: bool = False,
+                 checkout: Path | None = None) -> None:
         """Describe it.
 
         Args:
             scheduler: how packets are laid on links.
             links: how many links there are.
-            how: a form other than the fastest one; on a single link only TCP is measured then.
-            name: what tables call it instead of the scheduler.
-            more_config: text for the end of both configuration files.
+            title: what tables call it instead of the scheduler.
+            how: a form other than the fastest one; only TCP is measured then.
+            gro: as for every contestant.
+            checkout: another checkout of alagg, already built, that runs instead of this one.
         """
         self.scheduler = scheduler
         self.how = how or Form("")
-        self._more_config = more_config
-        super().__init__(", ".join(filter(None, (f"alagg {name or scheduler}", self.how.title))), links,
-                         self._share(how, links))
-
-    @staticmethod
-    def _share(how: Form | None, links: int) -> Share:
-        if how is None:
-            return Share.FULL
-        return how.share if links > 1 else Share.TCP
+        super().__init__(", ".join(filter(None, (f"alagg {title or scheduler}", self.how.title))), links, gro=gro)
+        if how:
+            self.share = Share.TCP
+        if checkout:
+            for host in self.lab.hosts:
+                host.node = NodeElsewhere(host, host.node.config, checkout)
 
     def set_up(self) -> None:
         """Start both nodes, and wait until each hears the other on every link."""
         self.lab.configure({"scheduler": self.scheduler, **self.how.options})
         with _environment(form.VARIABLE, self.how.pure):
             for host in self.lab.hosts:
-                if self._more_config:
-                    self._configure_more(host)
                 host.node.start()
                 for pid in host.node.processes():
                     os.sched_setscheduler(pid, self.how.policy, os.sched_param(0))
-        self._await_links()
-
-    def _configure_more(self, host: Host) -> None:
-        """Add to a host's configuration; as there are more peers then, each link needs to say whose it is."""
-        (peer,) = (other.letter for other in self.lab.hosts if other is not host)
-        config = host.node.config.read_text(encoding="utf-8")
-        config = re.sub(r"^(\[link eth\d+\])$", rf"\1\npeer = {peer}", config, flags=re.MULTILINE)
-        host.node.config.write_text(config + self._more_config, encoding="utf-8")
+        self.lab.await_links()
 
     def processes(self, host: Host) -> list[int]:
         """Give the node's supervisor and its worker."""
@@ -236,14 +229,28 @@ class Alagg(Contestant):
     def wake(self) -> None:
         """Wait until the links, silent during the halt, are up again."""
         time.sleep(WAKING)
-        self._await_links()
+        self.lab.await_links()
 
-    def _await_links(self) -> None:
-        real = {wire.interface for wire in self.lab.wire}
-        for host in self.lab.hosts:
-            host.node.wait_status(
-                lambda status: all(link["state"] == "up" for link in status["links"] if link["name"] in real)
-            )
+
+class NodeElsewhere(Node):
+    """A node of another checkout, run and asked by its own command: only that, its options and keys are the same."""
+
+    def __init__(self, namespace: Namespace, config: Path, checkout: Path) -> None:
+        super().__init__(namespace, config)
+        self._checkout = checkout
+
+    def program(self, *arguments: str) -> list[str]:
+        """Give the command line of the other checkout's `alagg`."""
+        # The lab's own PYTHONPATH would lead to this checkout.
+        return ["env", f"PYTHONPATH={self._checkout}", str(self._checkout / ".venv/bin/alagg"), *arguments]
+
+    def status(self) -> dict[str, Any]:
+        """Give what its `alagg status --json` shows."""
+        done = self.command("status", "--json")
+        if done.returncode:
+            raise LabError(f"{self.namespace.name}: {done.stderr.strip()}\n{self.tail()}")
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
 
 
 @contextmanager
@@ -261,51 +268,49 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 
 FORMS: Final = {
-    "plain-engine": Form("plain engine", pure="1", share=Share.SHORT),
-    "plain": Form("all plain", pure="all", share=Share.SHORT),
+    "plain-engine": Form("plain engine", pure="1"),
+    "plain": Form("all plain", pure="all"),
     "no-gso": Form("gso = no", options={"gso": "no"}),
     "no-xdp": Form("xdp = no", options={"xdp": "no"}),
+    "busy-poll": Form("busy_poll = 50us", options={"busy_poll": "50us"}),
+    "batch": Form("SCHED_BATCH", policy=os.SCHED_BATCH),
 }
-"""The forms that are measured beside the fastest one: compiled, with super-packets, sent by AF_XDP."""
-
-QUICKER: Final = {
-    "busy-poll": Form("busy_poll = 50us", options={"busy_poll": "50us"}, share=Share.SHORT),
-    "batch": Form("SCHED_BATCH", share=Share.SHORT, policy=os.SCHED_BATCH),
-}
-"""What may shorten a round trip. With SCHED_BATCH, the two ends' workers, here on the same processors, do not preempt
-each other in the middle of a round."""
-
-
-def _alagg() -> dict[str, Callable[[], Contestant]]:
-    """Give alagg in all its forms; first each bond at its fastest."""
-    bonds: dict[str, Callable[..., Contestant]] = {
-        "alagg-one-link": partial(Alagg, "redundant", 1, name="one link"),
-        "alagg-redundant": partial(Alagg, "redundant", 2),
-        "alagg-round-robin": partial(Alagg, "round-robin", 2),
-    }
-    variants = {
-        f"{bond}-{name}": partial(make, how) for bond, make in bonds.items() for name, how in FORMS.items()
-    }
-    return {**bonds, **variants, **{f"alagg-redundant-{name}": partial(Alagg, "redundant", 2, how)
-                                    for name, how in QUICKER.items()}}
-
+"""Forms other than the fastest one, which is compiled, with super-packets, sent by AF_XDP. With SCHED_BATCH, the two
+ends' workers, here on the same processors, do not preempt each other in the middle of a round."""
+BONDS: Final = ("redundant", "round-robin")
+GRO: Final = "-gro"
+"""Ends the names of those that have GRO at the receivers."""
+BEFORE: Final = "before-"
+"""Begins the names of those that run another checkout."""
 
 CONTESTANTS: Final[dict[str, Callable[[], Contestant]]] = {
     "veth": partial(Contestant, "veth, one link"),
     "mptcp": partial(Mptcp, "kernel MPTCP", 2),
-    "wireguard-go": partial(WireguardGo, "wireguard-go"),
+    "wireguard-go": partial(WireguardGo, "wireguard-go of 2022"),
     "openvpn": partial(Openvpn, "OpenVPN"),
-    **_alagg(),
+    "alagg-one-link": partial(Alagg, "redundant", 1, title="one link"),
+    **{f"alagg-{bond}": partial(Alagg, bond, 2) for bond in BONDS},
+    **{f"alagg-{bond}-{name}": partial(Alagg, bond, 2, how=how) for bond in BONDS for name, how in FORMS.items()},
+    f"veth{GRO}": partial(Contestant, "veth, one link", gro=True),
+    f"mptcp{GRO}": partial(Mptcp, "kernel MPTCP", 2, gro=True),
+    **{f"alagg-{bond}{GRO}": partial(Alagg, bond, 2, gro=True) for bond in BONDS},
 }
 """What makes each contestant, by its name, in the order in which they take turns."""
-FULL: Final = tuple(name for name in CONTESTANTS if not name.startswith("alagg-one-link-"))
-"""Those of a whole run; what a form costs, two links tell."""
-QUICK: Final = (
+PUBLISHED: Final = (
     "veth", "mptcp", "wireguard-go", "openvpn", "alagg-one-link", "alagg-redundant", "alagg-round-robin",
     "alagg-redundant-plain-engine", "alagg-redundant-plain",
+    *(name for name in CONTESTANTS if name.endswith(GRO)),
 )
-"""Those that the goals speak of."""
-CEILING: Final = "veth"
-"""Against its round-trip time the others' is counted."""
-REFERENCE: Final = "mptcp"
-"""All ratios are to this one, in the same run; where it has no figure, to the ceiling."""
+"""Those that the goals and the page speak of."""
+
+
+def before(checkout: Path) -> dict[str, Callable[[], Contestant]]:
+    """Give the contestants that run another checkout.
+
+    Raises:
+        ValueError: there is no built alagg.
+    """
+    if not (checkout / ".venv/bin/alagg").exists():
+        raise ValueError(f"{checkout}: no built alagg; run make build there")
+    return {f"{BEFORE}{bond}": partial(Alagg, bond, 2, title=f"{bond}, before", checkout=checkout.resolve())
+            for bond in BONDS}

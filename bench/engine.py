@@ -1,8 +1,8 @@
-"""The engine's cost per packet: each stage by itself, and the whole way out and in as the worker goes it.
+"""The engine alone: what a packet costs on its way out and in, beside the least that C needs, and as things grow.
 
-It measures the form of the engine that this process imports (see `alagg.form`); another form is measured by another
-process, such as `ALAGG_PURE=1 python -m bench engine`. The cases take turns, repeat after repeat, so that a busy
-moment of the machine spreads over all of them.
+It measures the form of the engine that this process imports (see `alagg.form`). The ways take turns, repeat after
+repeat, so that a busy moment of the machine spreads over all of them. Only the endpoint's verbs are used, as
+`alagg.worker` uses them.
 """
 
 from __future__ import annotations
@@ -11,297 +11,159 @@ import gc
 import ipaddress
 import struct
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from alagg.engine.crc import crc32c
+from alagg import form
 from alagg.engine.endpoint import Endpoint
-from alagg.engine.fragment import Piece, Rejoiner, split
-from alagg.engine.header import DATA, SIZE, encode, parse, write
 from alagg.engine.merge import Merger
-from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
-from alagg.engine.recovery import Recovery
-from alagg.engine.reorder import Item, Reorder
+from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
 from alagg.engine.segment import cut
 from bench.native import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from alagg.engine.link import Link
 
-PACKETS: Final = 2048
+    Work = Callable[[], object]
+    """What is timed; everything is ready for it."""
+
+PACKETS: Final = 8192
 """Packets of one measurement."""
-SIZES: Final = (64, 512, 1400)
-"""Bytes of an IP packet."""
-SEGMENT: Final = 1400
-"""Bytes of a segment cut off a super-packet, IP header included."""
-PER_SUPER: Final = 32
-"""Segments of a super-packet; a kernel's has some 45."""
-BIG: Final = 4000
-"""Bytes of the packet that is split and rejoined: three pieces."""
+SIZE: Final = 1400
+"""Bytes of a packet, IP header included."""
+VISIT: Final = 8
+"""Segments of a super-packet. With the next one it is the next flow's turn, and the next peer's."""
+BATCH: Final = 8
+"""Super-packets that are captured at once."""
+WARM: Final = 32
+"""Packets for each link of each peer before anything is measured: what happens once in a life does not count."""
 PACE: Final = 5e-6
 """Seconds between packets on the engine's clock: timers come due as often as at full speed, some 2.2 Gbit/s."""
-WINDOW: Final = 1 << 16
 
-HERE, THERE = ipaddress.IPv4Network("10.99.0.1"), ipaddress.IPv4Network("10.99.0.2")
-
-
-@dataclass(frozen=True)
-class Case:
-    """Something that is measured."""
-
-    stage: str
-    prepare: Callable[[], Callable[[], object]]
-    """Makes everything ready for `PACKETS` packets, and gives what is timed."""
-    size: int | None = None
-    """Bytes of each packet; None where they do not matter."""
-    links: int | None = None
-    batch: int | None = None
-    packets: int | None = None
-    """How many it handles where that is not `PACKETS`."""
+HERE: Final = ipaddress.IPv4Network("10.99.0.1")
+THERE: Final = [ipaddress.IPv4Network(f"10.99.{number // 250 + 1}.{number % 250 + 1}") for number in range(128)]
+"""The peers' addresses."""
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a case cost: seconds per packet, one of each repeat."""
+class Way:
+    """What the packets meet on their way."""
 
-    case: Case
-    samples: tuple[float, ...]
+    scheduler: str = "redundant"
+    links: int = 2
+    flows: int = 1
+    peers: int = 1
+    super_packets: bool = False
+    """Whether they are captured as super-packets of TCP, to be cut, and merged again at the other end."""
+
+    @property
+    def warm(self) -> int:
+        """Packets before those that are measured."""
+        whole = BATCH * VISIT
+        return -(-self.links * self.peers * WARM // whole) * whole
 
 
-def measure(cases: Sequence[Case], repeats: int) -> list[Cost]:
-    """Let the cases take turns."""
-    samples: list[list[float]] = [[] for _ in cases]
-    for _ in range(repeats):
-        gc.collect()
-        for case, own in zip(cases, samples, strict=True):
-            own.append(time_once(case))
-    return [Cost(case, tuple(own)) for case, own in zip(cases, samples, strict=True)]
+class Read(NamedTuple):
+    """Frames that one peer's link brought: the peer's number, the link's, headers, payloads."""
+
+    peer: int
+    link: int
+    headers: bytes
+    payloads: list[bytes | None]
 
 
-def time_once(case: Case) -> float:
-    """Give the seconds per packet of one run.
+PLAIN: Final = Way()
+BASE: Final = Way("round-robin", super_packets=True)
+GROWN: Final = Way("round-robin", 8, 1000, 128, super_packets=True)
 
-    The processor's time, as the engine waits for nothing: what else runs on the machine hardly counts. What was
-    prepared is kept from the garbage collector's eyes.
+
+def run(repeats: int) -> dict[str, Any]:
+    """Measure everything; give seconds per packet by the name of what was measured, one sample of each repeat."""
+    reference = Reference()
+    works: dict[str, Callable[[], Work]] = {
+        "out": partial(way_out, PLAIN), "in": partial(way_in, PLAIN),
+        "C out": lambda: partial(reference.out, SIZE, PLAIN.links, PACKETS),
+        "C in": lambda: partial(reference.into, SIZE, PLAIN.links, PACKETS),
+        "base out": partial(way_out, BASE), "base in": partial(way_in, BASE),
+        "grown out": partial(way_out, GROWN), "grown in": partial(way_in, GROWN),
+    }
+    seconds: dict[str, dict[str, float]] = {name: {} for name in works}
+    for repeat in range(repeats):
+        for name, prepare in works.items():
+            seconds[name][str(repeat)] = float(f"{time_once(prepare()) / PACKETS:.4g}")
+    return {"form": form.engine(), "seconds": seconds}
+
+
+def time_once(work: Work) -> float:
+    """Give the processor's seconds of one run: what else runs on the machine hardly counts.
+
+    What was prepared is kept from the garbage collector's eyes.
     """
-    work = case.prepare()
+    gc.collect()
     gc.freeze()
     try:
         start = time.process_time()
         work()
-        return (time.process_time() - start) / (case.packets or PACKETS)
+        return time.process_time() - start
     finally:
         gc.unfreeze()
 
 
-def cases() -> list[Case]:
-    """Give everything that is measured."""
-    return [*stages(), *sides(), *whole(), *references()]
+# --- the ways ------------------------------------------------------------------------------------------------------
 
 
-# --- stages --------------------------------------------------------------------------------------------------------
-
-
-def stages() -> Iterator[Case]:
-    """Give the parts that the way of a packet is made of."""
-    for size in SIZES:
-        yield Case("checksum", partial(checksum_work, size), size)
-        yield Case("encode", partial(encode_work, size), size)
-        yield Case("decode", partial(decode_work, size), size)
-    yield Case("recovery, first copy", partial(recovery_work, copies=1))
-    yield Case("recovery, both copies", partial(recovery_work, copies=2))
-    yield Case("reorder, in order", partial(reorder_work, range(PACKETS)))
-    yield Case("reorder, neighbours swapped", partial(reorder_work, [number ^ 1 for number in range(PACKETS)]))
-    yield Case(f"split {BIG} bytes", split_work)
-    yield Case(f"rejoin {BIG} bytes", rejoin_work)
-
-
-def checksum_work(size: int) -> Callable[[], object]:
-    """CRC-32C of a payload."""
-    payload = packet(size)
-    return lambda: [crc32c(0, payload, 0, size) for _ in range(PACKETS)]
-
-
-def encode_work(size: int) -> Callable[[], object]:
-    """One header, its payload's checksum known."""
-    payload = packet(size)
-    length, checksum = len(payload), crc32c(0, payload, 0, size)
-    headers = bytearray(SIZE)
-
-    def work() -> None:
-        for number in range(PACKETS):
-            write(headers, 0, DATA, 1, 0, number, 0, number, 0, 0, length, checksum)
-
-    return work
-
-
-def decode_work(size: int) -> Callable[[], object]:
-    """One frame, verified."""
-    payload = packet(size)
-    header = encode(DATA, 1, 0, 1, 0, 1, 0, 0, size, crc32c(0, payload, 0, size))
-    return lambda: [parse(header, 0, payload) for _ in range(PACKETS)]
-
-
-def recovery_work(copies: int) -> Callable[[], object]:
-    """One number, and its later copies."""
-    recovery = Recovery(WINDOW)
-    return lambda: [recovery.accept(1, number, 0.0) for number in range(PACKETS) for _ in range(copies)]
-
-
-def reorder_work(numbers: Sequence[int]) -> Callable[[], object]:
-    """One packet through the buffer."""
-    reorder, payload = Reorder(None), packet(SIZES[0])
-    out: list[Item] = []
-
-    def work() -> None:
-        for number in numbers:
-            reorder.push(number, payload, 0.0, out)
-
-    reorder.push(-1 & 0xFFFF_FFFF, payload, 0.0, out)
-    return work
-
-
-def split_work() -> Callable[[], object]:
-    """One packet into pieces."""
-    big = packet(BIG)
-    return lambda: [split(big, 1500 - SIZE) for _ in range(PACKETS)]
-
-
-def rejoin_work() -> Callable[[], object]:
-    """The pieces of one packet together again."""
-    rejoiner, pieces = Rejoiner(), split(packet(BIG), 1500 - SIZE)
-    last = len(pieces) - 1
-
-    def work() -> None:
-        for first in range(0, PACKETS * len(pieces), len(pieces)):
-            for number, piece in enumerate(pieces):
-                rejoiner.join(Piece(1, first + number, number, last, piece), 0.0)
-
-    return work
-
-
-# --- sender and receiver -------------------------------------------------------------------------------------------
-
-
-def sides() -> Iterator[Case]:
-    """Give both halves of a peer, without the endpoint around them."""
-    for links in (1, 2):
-        for size in SIZES:
-            yield Case("sender", partial(sender_work, size, links), size, links, 64)
-            yield Case("receiver", partial(receiver_work, size, links), size, links, 64)
-
-
-def sender_work(size: int, links: int) -> Callable[[], object]:
-    """Number, schedule and seal, and account for what the ports took."""
-    peer = Peer(peer_settings(THERE, links), NodeSettings(1), (HERE,), 0.0)
-    packets = batches(size, 64)
-
-    def work() -> None:
-        for batch in packets:
-            peer.sender.send(batch, 0.0)
-            for link in peer.links.values():
-                link.settle(len(link.payloads))
-            peer.sender.settle()
-        assert peer.sender.sent == PACKETS
-
-    return work
-
-
-def receiver_work(size: int, links: int) -> Callable[[], object]:
-    """Verify, eliminate copies, order, and judge addresses."""
-    peer = Peer(peer_settings(HERE, links), NodeSettings(2), (THERE,), 0.0)
-    frames = frame_batches(size, links, 64)
-
-    def work() -> None:
-        for number, batch in frames:
-            peer.receiver.receive(peer.links[f"link{number}"], *batch, 0.0)
-            peer.receiver.packets = []
-        assert peer.receiver.delivered == PACKETS
-
-    return work
-
-
-# --- the whole -----------------------------------------------------------------------------------------------------
-
-
-def whole() -> Iterator[Case]:
-    """Give the whole engine, as `alagg.worker` drives it."""
-    for links in (1, 2):
-        for batch in (1, 64):
-            for size in SIZES:
-                yield Case("whole, out", partial(out_work, size, links, batch), size, links, batch)
-                yield Case("whole, in", partial(in_work, size, links, batch), size, links, batch)
-        yield Case("whole, out, cut", partial(cut_work, SEGMENT, links), SEGMENT, links, PER_SUPER)
-        yield Case("whole, in, merged", partial(merge_work, SEGMENT, links), SEGMENT, links, PER_SUPER)
-
-
-def out_work(size: int, links: int, batch: int) -> Callable[[], object]:
+def way_out(way: Way) -> Work:
     """From captured packets to frames."""
-    endpoint = Endpoint(NodeSettings(1), [peer_settings(THERE, links)], (HERE,), 0.0)
-    packets = batches(size, batch)
+    endpoint = sending(way)
+    batches = list(captured(way))
+    warm = way.warm // (BATCH * VISIT)
+    for batch in batches[:warm]:
+        endpoint.send(packets_of(batch), 0.0)
+        finish_round(endpoint, 0.0)
 
     def work() -> None:
         now = 0.0
-        for captured in packets:
-            now += PACE * batch
-            endpoint.send(captured, now)
+        for batch in batches[warm:]:
+            now += PACE * VISIT * BATCH
+            endpoint.send(packets_of(batch) if way.super_packets else batch, now)
             finish_round(endpoint, now)
-        assert endpoint.peers["peer"].sender.sent == PACKETS
+        assert sum(peer.sender.sent for peer in endpoint.peers.values()) == way.warm + PACKETS
 
     return work
 
 
-def in_work(size: int, links: int, batch: int) -> Callable[[], object]:
+def way_in(way: Way) -> Work:
     """From frames to packets."""
-    endpoint = Endpoint(NodeSettings(2), [peer_settings(HERE, links)], (THERE,), 0.0)
-    link_of = list(endpoint.peers["peer"].links.values())
-    frames = [(link_of[number], batch) for number, batch in frame_batches(size, links, batch)]
-
-    def work() -> None:
-        now = 0.0
-        for link, batch_of_link in frames:
-            now += PACE * batch / links
-            endpoint.receive(link, *batch_of_link, now)
-            finish_round(endpoint, now)
-        assert endpoint.peers["peer"].receiver.delivered == PACKETS
-
-    return work
-
-
-def cut_work(size: int, links: int) -> Callable[[], object]:
-    """From TCP super-packets to frames."""
-    endpoint = Endpoint(NodeSettings(1), [peer_settings(THERE, links)], (HERE,), 0.0)
-    captured = [super_packet(size, number) for number in range(PACKETS // PER_SUPER)]
-
-    def work() -> None:
-        now = 0.0
-        for one in captured:
-            now += PACE * PER_SUPER
-            endpoint.send(cut(one, size), now)
-            finish_round(endpoint, now)
-        assert endpoint.peers["peer"].sender.sent == PACKETS
-
-    return work
-
-
-def merge_work(size: int, links: int) -> Callable[[], object]:
-    """From frames to TCP super-packets."""
-    endpoint = Endpoint(NodeSettings(2), [peer_settings(HERE, links)], (THERE,), 0.0)
-    link_of = list(endpoint.peers["peer"].links.values())
-    segments = [cut(super_packet(size, number), size) for number in range(PACKETS // PER_SUPER)]
-    frames = [(link_of[number], batch) for number, batch in frames_of(segments, links)]
+    endpoint = receiving(way)
+    links = [list(peer.links.values()) for peer in endpoint.peers.values()]
+    rounds = [[(links[read.peer][read.link], read.headers, read.payloads) for read in reads]
+              for reads in arrivals(way)]
+    copies = way.links if way.scheduler == "redundant" else 1
+    frames = sum(len(payloads) for reads in rounds for _, _, payloads in reads)
+    assert frames == copies * (way.warm + PACKETS)
     merger = Merger(udp=True)
+    step = PACE * PACKETS / len(rounds)
+
+    def take(some: list[list[tuple[Link, bytes, list[bytes | None]]]], now: float) -> None:
+        for reads in some:
+            now += step
+            for link, headers, payloads in reads:
+                endpoint.receive(link, headers, payloads, now)
+            packets = finish_round(endpoint, now)
+            if way.super_packets:
+                merger.merge(packets)
+
+    warm = len(rounds) * way.warm // (way.warm + PACKETS)
+    take(rounds[:warm], 0.0)
 
     def work() -> None:
-        now, items = 0.0, 0
-        for link, batch in frames:
-            now += PACE * PER_SUPER / links
-            endpoint.receive(link, *batch, now)
-            items += len(merger.merge(finish_round(endpoint, now)))
-        assert items == len(segments)
+        take(rounds[warm:], warm * step)
+        endpoint.flush(1.0)
+        finish_round(endpoint, 1.0)
+        assert sum(peer.receiver.delivered for peer in endpoint.peers.values()) == way.warm + PACKETS
 
     return work
 
@@ -317,88 +179,61 @@ def finish_round(endpoint: Endpoint, now: float) -> list[bytes]:
     return packets
 
 
-# --- what C needs at least ------------------------------------------------------------------------------------------
+# --- both ends -----------------------------------------------------------------------------------------------------
 
 
-def references() -> Iterator[Case]:
-    """Give the copy of the bytes and the header work in C, as a measure for the whole."""
-    reference = Reference()
-    for links in (1, 2):
-        for size in SIZES:
-            yield Case("C reference, out", partial(reference_work, reference.out, size, links), size, links)
-            yield Case("C reference, in", partial(reference_work, reference.into, size, links), size, links)
+def sending(way: Way) -> Endpoint:
+    """Give the end that packets leave."""
+    return Endpoint(NodeSettings(1), [peer(way, number, THERE[number]) for number in range(way.peers)], (HERE,), 0.0)
 
 
-def reference_work(function: Callable[[int, int, int], None], size: int, links: int) -> Callable[[], object]:
-    """One packet: its bytes copied once, a header on each link, the checksums."""
-    return partial(function, size, links, PACKETS)
+def receiving(way: Way) -> Endpoint:
+    """Give the other end. It is as many hosts as there are peers: each of them has a peer, which is us."""
+    return Endpoint(NodeSettings(2), [peer(way, number, HERE) for number in range(way.peers)],
+                    tuple(THERE[: way.peers]), 0.0)
 
 
-# --- packets -------------------------------------------------------------------------------------------------------
-
-
-def packet(size: int) -> bytes:
-    """Give an IPv4 packet (without checksums: the engine never looks at them)."""
-    addresses = HERE.network_address.packed + THERE.network_address.packed
-    return (struct.pack(">BBHIBBH", 0x45, 0, size, 0, 64, 253, 0) + addresses).ljust(size, b"\xa5")
-
-
-def batches(size: int, batch: int) -> list[list[bytes]]:
-    """Give `PACKETS` packets in batches."""
-    return [[packet(size) for _ in range(batch)] for _ in range(PACKETS // batch)]
-
-
-def super_packet(
-    size: int, number: int, *, segments: int = PER_SUPER, port: int = 5000,
-    destination: ipaddress.IPv4Network = THERE,
-) -> bytes:
-    """Give a TCP super-packet of so many segments of a size; a flow's bytes go on from number to number."""
-    step = size - 40
-    ports = struct.pack(">HHII", port, 5001, number * segments * step & 0xFFFF_FFFF, 1)
-    body = (ports + struct.pack(">BBHHH", 0x50, 0x10, 512, 0, 0)).ljust(20 + segments * step, b"\xa5")
-    addresses = HERE.network_address.packed + destination.network_address.packed
-    identification = number * segments & 0xFFFF
-    return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), identification, 0x4000, 64, 6, 0) + addresses + body
-
-
-class Frames(NamedTuple):
-    """A batch of frames."""
-
-    headers: bytes
-    payloads: list[bytes | None]
-
-    def some(self, numbers: Sequence[int]) -> Frames:
-        """Give the frames with these numbers."""
-        headers = b"".join(self.headers[SIZE * number : SIZE * (number + 1)] for number in numbers)
-        return Frames(headers, [self.payloads[number] for number in numbers])
-
-
-def frame_batches(size: int, links: int, batch: int) -> list[tuple[int, Frames]]:
-    """Give the frames of `PACKETS` packets as ports hand them over: the links in turn, each with its number."""
-    return frames_of(batches(size, batch), links)
-
-
-def frames_of(
-    packets: Sequence[list[bytes]], links: int, scheduler: str = "redundant"
-) -> list[tuple[int, Frames]]:
-    """Give the frames of packets as ports hand them over, batch by batch: the links in turn, each with its number."""
-    settings = replace(peer_settings(THERE, links), scheduler=scheduler)
-    peer = Peer(settings, NodeSettings(1), (HERE,), 0.0)
-    frames: list[tuple[int, Frames]] = []
-    for batch in packets:
-        peer.sender.send(batch, 0.0)
-        frames += [(number, take_frames(link)) for number, link in enumerate(peer.links.values()) if link.headers]
-    return frames
-
-
-def take_frames(link: Link) -> Frames:
-    """Give what is queued on a link as its port at the other end hands it over."""
-    frames = Frames(bytes(link.headers), list(link.payloads))
-    link.settle(len(frames.payloads))
-    return frames
-
-
-def peer_settings(destination: ipaddress.IPv4Network, links: int) -> PeerSettings:
+def peer(way: Way, number: int, destination: ipaddress.IPv4Network) -> PeerSettings:
     """Give the settings of a peer."""
-    named = tuple(LinkSettings(f"link{number}", 1500) for number in range(links))
-    return PeerSettings("peer", (destination,), named)
+    links = tuple(LinkSettings(f"link{link}", 1500) for link in range(way.links))
+    return PeerSettings(f"peer{number}", (destination,), links, way.scheduler)
+
+
+def captured(way: Way) -> Iterator[list[bytes]]:
+    """Give what is captured at once, batch after batch: super-packets, or packets as they are."""
+    first = 0
+    for _ in range((way.warm + PACKETS) // (BATCH * VISIT)):
+        batch = [super_packet(way, visit) for visit in range(first, first + BATCH)]
+        yield batch if way.super_packets else packets_of(batch)
+        first += BATCH
+
+
+def packets_of(batch: list[bytes]) -> list[bytes]:
+    """Cut super-packets; packets stay as they are."""
+    return [packet for one in batch for packet in cut(one, SIZE)]
+
+
+def arrivals(way: Way) -> Iterator[list[Read]]:
+    """Give what is read from an interface at once: the frames of a batch, those of all peers' links of one number."""
+    endpoint = sending(way)
+    peers = list(endpoint.peers.values())
+    for batch in captured(way):
+        endpoint.send(packets_of(batch), 0.0)
+        by_link: dict[int, list[Read]] = {}
+        for number, one in enumerate(peers):
+            for index, link in enumerate(one.links.values()):
+                if link.payloads:
+                    read = Read(number, index, bytes(link.headers), list(link.payloads))
+                    by_link.setdefault(index, []).append(read)
+        finish_round(endpoint, 0.0)
+        yield from (by_link[index] for index in sorted(by_link))
+
+
+def super_packet(way: Way, visit: int) -> bytes:
+    """Give a TCP super-packet; a flow's bytes go on from visit to visit."""
+    step, again = SIZE - 40, visit // max(way.flows, way.peers)
+    ports = struct.pack(">HHII", 5002 + visit % way.flows, 5001, again * VISIT * step & 0xFFFF_FFFF, 1)
+    body = (ports + struct.pack(">BBHHH", 0x50, 0x10, 512, 0, 0)).ljust(20 + VISIT * step, b"\xa5")
+    addresses = HERE.network_address.packed + THERE[visit % way.peers].network_address.packed
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), again * VISIT & 0xFFFF, 0x4000, 64, 6, 0)
+    return head + addresses + body

@@ -1,168 +1,144 @@
-"""Shows results as tables; they are made of the JSON file's values, so an older run can be shown as well."""
+"""Shows results as tables, on a terminal or on a page; of several runs the median counts."""
 
 from __future__ import annotations
 
+import statistics
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.contestants import CEILING, REFERENCE, Share
-from bench.engine import SIZES
-from bench.figures import ADDED, Figure, in_order
-from bench.growth_net import BASE
+from bench.contestants import GRO
+from bench.goals import rows
+from bench.results import BARE, beyond_bare, ratios, samples, summary
 from bench.sheet import Sheet
-from bench.summary import summarise
+from bench.soak import growth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-Values = dict[str, Any]
+    Run = Mapping[str, Any]
+
 NOTHING: Final = "-"
 
 
-def sheets(values: Mapping[str, Any]) -> Iterator[Sheet]:
-    """Give a table of each thing that was measured, the goals last."""
-    for key, make in SHEETS.items():
-        if values.get(key):
-            yield from make(values[key])
+@dataclass(frozen=True)
+class Column:
+    """How a figure is shown."""
+
+    name: str
+    title: str
+    scale: float = 1.0
+    digits: int = 0
+    compared: bool = True
+    """Whether its ratio to another contestant's says something."""
 
 
-# --- the contestants -----------------------------------------------------------------------------------------------
+COLUMNS: Final = (
+    Column("tcp_bit_per_s", "TCP, Mbit/s", 1e-6),
+    Column("cpu_s_per_gb", "CPU s/GB", 1, 2),
+    Column("udp_64_per_s", "UDP packets/s, 64 bytes"),
+    Column("udp_1400_per_s", "UDP packets/s, 1,400 bytes"),
+    Column("rtt_p50_s", "round trip p50, µs", 1e6, compared=False),
+    Column("rtt_p99_s", "round trip p99, µs", 1e6, compared=False),
+    Column("memory_bytes", "node's memory, MB", 1e-6, 1, compared=False),
+    Column("others_load", "others' load, %", 100, compared=False),
+)
 
 
-def end_to_end_sheets(contestants: Mapping[str, Values]) -> Iterator[Sheet]:
-    """Show the contestants side by side: those that the goals speak of, and the other forms beside the reference."""
-    main = {name: one for name, one in contestants.items() if one["share"] == Share.FULL.name}
-    if main:
-        yield _contestants("End to end", main)
-    for share, title in ((Share.SHORT, "End to end, plain forms"), (Share.TCP, "End to end, further forms")):
-        forms = {name: one for name, one in contestants.items() if one["share"] == share.name}
-        if forms:
-            yield _contestants(title, {**_only(main, REFERENCE), **forms})
+def sheets(runs: Sequence[Run]) -> Iterator[Sheet]:
+    """Give a table of each thing that was measured, but the goals."""
+    if any(run.get("end_to_end") for run in runs):
+        yield contestants_sheet(runs)
+    if any(run.get("engine") for run in runs):
+        yield engine_sheet([run["engine"]["seconds"] for run in runs if run.get("engine")])
+    for run in runs:
+        if run.get("scale"):
+            yield scale_sheet(run["scale"])
+        if run.get("soak"):
+            yield soak_sheet(run["soak"])
 
 
-def _only(contestants: Mapping[str, Values], name: str) -> dict[str, Values]:
-    return {name: contestants[name]} if name in contestants else {}
-
-
-def _contestants(title: str, contestants: Mapping[str, Values]) -> Sheet:
-    names = {name for one in contestants.values() for name in one["figures"] if not name.startswith(ADDED)}
-    rows = []
-    for name, figure in in_order(names).items():
-        cells = [_cell(one, name, figure, bare=contestant == CEILING) for contestant, one in contestants.items()]
-        rows.append((figure.title, figure.unit, *cells))
-    explained = "median ± half the quartiles' distance; (+) beyond bare veth; x: times kernel MPTCP's, else veth's"
-    return Sheet(f"{title}: {explained}", ("", "unit", *(one["title"] for one in contestants.values())), rows,
-                 words=("unit",))
-
-
-def _cell(contestant: Values, name: str, figure: Figure, *, bare: bool) -> str:
-    value = contestant["figures"].get(name)
-    if value is None:
-        return NOTHING
-    at_least = "≥ " if value["rounds_capped"] * 2 > len(value["samples"]) else ""
-    text = f"{at_least}{figure.show(value['median'])}"
-    added = contestant["figures"].get(ADDED + name)
-    if added and not bare:
-        text += f" (+{figure.show(added['median'])})".replace("+-", "-")
-    if figure.compared:
-        text += spread(value["spread"], len(value["samples"]))
-    return text if value["ratio"] is None else f"{text} x{value['ratio']:.2f}"
-
-
-# --- the engine ----------------------------------------------------------------------------------------------------
-
-
-def engine_sheet(engine: Values) -> Sheet:
-    """Show the engine's costs, the sizes side by side."""
-    rows: dict[tuple[str, int | None, int | None], dict[int | None, str]] = {}
-    for case in engine["cases"]:
-        key = (case["stage"], case["links"], case["batch"])
-        rows.setdefault(key, {})[case["size"]] = of(case["samples"], 1e6, 2)
-    return Sheet(
-        f"The engine ({engine['form']}): µs per packet, median ± half the quartiles' distance",
-        ("stage", "links", "batch", "any size", *(f"{size} bytes" for size in SIZES)),
-        [(stage, str(links or ""), str(batch or ""), *(cells.get(size, "") for size in (None, *SIZES)))
-         for (stage, links, batch), cells in rows.items()],
-    )
-
-
-def growth_sheet(growths: Sequence[Values]) -> Sheet:
-    """Show what a packet costs in the engine as things grow."""
-    rows = []
-    for one in growths:
-        out, into = (of(one[side], 1e6, 2) for side in ("out", "in"))
-        rows.append((one["axis"], one["value"], out, into, f"{one['relative']:.2f}"))
-    return Sheet("Growth, the engine alone: µs per packet; x: to the base", ("what grows", "to", "out", "in", "x"),
-                 rows)
-
-
-def growth_net_sheet(ways: Sequence[Values]) -> Sheet:
-    """Show what TCP costs end to end as things grow."""
-    medians = {(one["axis"], one["value"]): summarise(one["cpu_s_per_gb"]).median for one in ways}
-    rows = []
-    for one in ways:
-        key, base = (one["axis"], one["value"]), medians.get((one["axis"], BASE.get(one["axis"], 1)))
-        rows.append((one["axis"], f"{one['value']:,}", of(one["bit_per_s"], 1e-6), of(one["cpu_s_per_gb"], 1, 2),
-                     f"{medians[key] / base:.2f}" if base else NOTHING))
-    return Sheet("Growth, end to end: round-robin; two links, one flow, one peer but for what grows; x: cost to that",
-                 ("what grows", "to", "Mbit/s", "s/GB", "x"), rows)
-
-
-# --- the rest ------------------------------------------------------------------------------------------------------
-
-
-def loss_sheet(lossy: Sequence[Values]) -> Sheet:
-    """Show what is left when links lose frames."""
-    rows = []
-    for one in lossy:
-        lost = f"{summarise(one['lost']).median:.2%}" if one["lost"] else NOTHING
-        expected = NOTHING if one["expected_lost"] is None else f"{one['expected_lost']:.2%}"
-        rows.append((one["title"], f"{one['link_loss']:.0%}", of(one["bit_per_s"], 1e-6, 1), lost, expected))
-    rates = {one["link_bit_per_s"] / 1e6 for one in lossy}
-    return Sheet(f"Losses, end to end: links of {', '.join(f'{rate:g}' for rate in rates)} Mbit/s",
-                 ("", "each link loses", "TCP, Mbit/s", "datagrams lost", "to be expected"), rows)
-
-
-def soak_sheet(soak: Values) -> Sheet:
-    """Show what a node's memory did for minutes."""
-    held = soak["memory_bytes"]
-    row = (f"{soak['minutes']:g}", f"{soak['bit_per_s'] / 1e6:,.0f}", f"{max(held) / 1e6:.1f}",
-           f"{soak['growth_bytes'] / 1e6:+.2f}")
-    return Sheet("Soak: redundant on two links at full speed; growth from the second tenth of the time to the last",
-                 ("minutes", "Mbit/s", "MB at most", "growth, MB"), [row])
-
-
-def goal_sheet(rows: Sequence[Values]) -> Sheet:
+def goal_sheet(runs: Sequence[Run], *, whole: bool = True) -> Sheet:
     """Show the goals, and what was measured."""
-    return Sheet("Goals, all in this run", ("what", "goal", "measured", "verdict"),
-                 [(row["what"], row["goal"], _measured(row), row["verdict"]) for row in rows], words=("verdict",))
+    shown = []
+    for row in rows(runs, whole=whole):
+        cells = (f"{row.median:.2f} x", f"{min(row.values):.2f} to {max(row.values):.2f}") if row.values else (
+            NOTHING, NOTHING)
+        shown.append((row.goal.what, row.goal.wanted, *cells, row.verdict))
+    return Sheet(f"Goals, {summed_up(runs)}", ("what", "goal", "median", "range", "verdict"), shown,
+                 words=("verdict",))
 
 
-def _measured(row: Values) -> str:
-    if row["measured"] is None:
+def summed_up(runs: Sequence[Run]) -> str:
+    """Say what medians and ranges are taken of."""
+    return f"{len(runs)} runs; median and range of the runs" if len(runs) > 1 else (
+        "a single run; median and range of its turns")
+
+
+def contestants_sheet(runs: Sequence[Run]) -> Sheet:
+    """Show the contestants one below the other."""
+    titles = {name: one["title"] for run in runs for name, one in run.get("end_to_end", {}).items()}
+    columns = [column for column in COLUMNS
+               if any(samples(run, name, column.name) for run in runs for name in titles)]
+    lines = [(title, *(_cell(runs, name, column) for column in columns)) for name, title in titles.items()]
+    return Sheet("End to end, medians; x: times kernel MPTCP with the same GRO, where it has none, bare veth; "
+                 "(+): beyond bare veth; ≥: the generator was the limit",
+                 ("", *(column.title for column in columns)), lines)
+
+
+def _cell(runs: Sequence[Run], name: str, column: Column) -> str:
+    values = summary([list(samples(run, name, column.name).values()) for run in runs])
+    if not values:
         return NOTHING
-    digits = 3 if row["unit"] == "µs" else 2
-    return f"{row['measured']:.{digits}f} {row['unit']}{spread(row['spread'], row['repeats'])}"
+    capped = summary([list(samples(run, name, column.name.replace("_per_s", "_capped")).values()) for run in runs])
+    text = f"{statistics.median(values) * column.scale:,.{column.digits}f}"
+    if column.name.startswith("udp") and capped and statistics.median(capped) > 0.5:
+        text = f"≥ {text}"
+    if column.name.startswith("rtt") and name != BARE:
+        added = summary([list(beyond_bare(run, name, column.name).values()) for run in runs])
+        text += f" ({statistics.median(added) * column.scale:+,.0f})" if added else ""
+    if column.compared and (found := summary([_relative(run, name, column.name) for run in runs])):
+        text += f" x{statistics.median(found):.2f}"
+    return text
 
 
-def of(samples: Sequence[float], scale: float = 1.0, digits: int = 0) -> str:
-    """Write the median and its spread."""
-    summary = summarise(samples)
-    return f"{summary.median * scale:,.{digits}f}{spread(summary.spread, len(samples))}"
+def _relative(run: Run, name: str, figure: str) -> list[float]:
+    """Give a figure as a multiple of the reference's: MPTCP's on the same bed if it has the figure, else veth's."""
+    bed = GRO if name.endswith(GRO) else ""
+    other = samples(run, f"mptcp{bed}", figure) or samples(run, f"{BARE}{bed}", figure)
+    return ratios(samples(run, name, figure), other)
 
 
-def spread(share: float, repeats: int) -> str:
-    """Write a spread; one sample has none."""
-    return f" ±{share:.0%}" if repeats > 1 else ""
+def engine_sheet(runs: Sequence[Mapping[str, Mapping[str, float]]]) -> Sheet:
+    """Show what a packet costs in the engine."""
+    lines = []
+    for name in runs[0]:
+        values = summary([list(run[name].values()) for run in runs])
+        lines.append((ENGINE.get(name, name), f"{statistics.median(values) * 1e6:.2f}",
+                      f"{min(values) * 1e6:.2f} to {max(values) * 1e6:.2f}"))
+    return Sheet("The engine alone, µs per packet of 1,400 bytes", ("way", "median", "range"), lines)
 
 
-SHEETS: Final[dict[str, Callable[[Any], Iterable[Sheet]]]] = {
-    "engine": lambda values: [engine_sheet(values)],
-    "growth": lambda values: [growth_sheet(values)],
-    "end_to_end": end_to_end_sheets,
-    "growth_end_to_end": lambda values: [growth_net_sheet(values)],
-    "loss_end_to_end": lambda values: [loss_sheet(values)],
-    "soak": lambda values: [soak_sheet(values)],
-    "goals": lambda values: [goal_sheet(values)],
+ENGINE: Final = {
+    "out": "redundant on two links, out", "in": "the same, in",
+    "C out": "copy of its bytes and header work in C, out", "C in": "the same, in",
+    "base out": "super-packets, round-robin, 2 links, 1 flow, 1 peer, out", "base in": "the same, in",
+    "grown out": "super-packets, round-robin, 8 links, 1,000 flows, 128 peers, out",
+    "grown in": "the same, in",
 }
-"""What makes the tables of each thing in the JSON file."""
+"""What each way of `bench.engine` is called."""
 
+
+def scale_sheet(crowds: Sequence[Mapping[str, Any]]) -> Sheet:
+    """Show what many peers cost."""
+    lines = [(f"{one['peers']:,}", f"{one['idle_cpu']:.1%}", f"{one['status_s'] * 1e3:.1f}",
+              f"{one['rtt_p50_s'] * 1e3:.2f}", f"{one['rtt_max_s'] * 1e3:.1f}", str(one["lost"])) for one in crowds]
+    return Sheet("Peers on two links each, of which one answers; round trips while the status is asked for",
+                 ("peers", "idle, % of a core", "status, ms", "round trip p50, ms", "longest, ms", "lost"), lines)
+
+
+def soak_sheet(soak: Mapping[str, Any]) -> Sheet:
+    """Show what a node's memory did for minutes."""
+    line = (f"{soak['minutes']:g}", f"{soak['bit_per_s'] / 1e6:,.0f}", f"{max(soak['memory_bytes']) / 1e6:.1f}",
+            f"{growth(soak):.4f}")
+    return Sheet("Soak: redundant on two links at full speed; last tenth of the time / second tenth",
+                 ("minutes", "Mbit/s", "MB at most", "x"), [line])

@@ -150,20 +150,15 @@ def flood(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def pong(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Send each message back until an empty one comes (datagrams) or the other side closes (a stream)."""
-    if arguments.protocol == "udp":
-        server = _datagrams(arguments.address)
-        server.bind((arguments.address, 0))
-        _announce(server)
-        # The first message says who asks; a connected socket has the least to do.
-        message, origin = server.recvfrom(_LARGEST)
-        server.connect(origin)
-        server.settimeout(DRAIN)
-        server.send(message)
-    else:
-        with _listen(arguments) as listener:
-            _announce(listener)
-            server, _ = listener.accept()
+    """Send each datagram back until an empty one comes."""
+    server = _datagrams(arguments.address)
+    server.bind((arguments.address, 0))
+    _announce(server)
+    # The first message says who asks; a connected socket has the least to do.
+    message, origin = server.recvfrom(_LARGEST)
+    server.connect(origin)
+    server.settimeout(DRAIN)
+    server.send(message)
     # The datagram of no bytes, the end, may get lost.
     with server, suppress(TimeoutError):
         while message := server.recv(_LARGEST):
@@ -172,16 +167,12 @@ def pong(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def ping(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Exchange one message after the other with pauses between; give the round trips in seconds, sorted."""
-    if arguments.protocol == "udp":
-        channel = _datagrams(arguments.address)
-        channel.connect((arguments.address, arguments.port))
-        channel.settimeout(LATE)
-    else:
-        channel = _connect(arguments)
+    """Exchange one datagram after the other with pauses between; give the round trips in seconds, sorted."""
     filler, times = bytes(arguments.size - _NUMBER.size), []
     end = time.monotonic() + arguments.seconds
-    with channel:
+    with _datagrams(arguments.address) as channel:
+        channel.connect((arguments.address, arguments.port))
+        channel.settimeout(LATE)
         for number in range(arguments.count):
             if time.monotonic() > end:
                 break
@@ -190,8 +181,7 @@ def ping(arguments: argparse.Namespace) -> dict[str, Any]:
             channel.send(_NUMBER.pack(number) + filler)
             if _answered(channel, number):
                 times.append(time.perf_counter() - start)
-        if arguments.protocol == "udp":
-            channel.send(b"")
+        channel.send(b"")
     return {"times": sorted(times), "lost": number + 1 - len(times)}
 
 
@@ -255,7 +245,7 @@ def main() -> None:
     parser.add_argument("tool", choices=sorted(TOOLS))
     parser.add_argument("address", help="where to send to, or for a server, the address to listen on")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--protocol", default="udp", choices=("udp", *STREAMS))
+    parser.add_argument("--protocol", default="tcp", choices=sorted(STREAMS), help="of the streams")
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--flows", type=int, default=1, help="connections at once")
     parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before counting begins")

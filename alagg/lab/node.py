@@ -47,6 +47,10 @@ class Node:
         """The process' id."""
         return self._started().pid
 
+    def program(self, *arguments: str) -> list[str]:
+        """Give the command line of `alagg` with these arguments."""
+        return python("alagg", *arguments)
+
     def start(self, *, timeout: float = _START_TIMEOUT) -> None:
         """Start the node and wait until it says that it is ready.
 
@@ -60,7 +64,7 @@ class Node:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, self.log.open("ab") as log:
             ready.bind(str(notices))
             self._process = self.namespace.popen(
-                python("alagg", "--config", str(self.config)), stderr=log, variables={"NOTIFY_SOCKET": str(notices)}
+                self.program("--config", str(self.config)), stderr=log, variables={"NOTIFY_SOCKET": str(notices)}
             )
             self._await_ready(ready, timeout)
 
@@ -78,7 +82,7 @@ class Node:
 
     def command(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run another `alagg` command with this configuration, such as `cleanup`; the caller looks at its status."""
-        command = python("alagg", *arguments, "--config", str(self.config))
+        command = self.program(*arguments, "--config", str(self.config))
         return self.namespace.run(command, timeout=timeout, check=False)
 
     def status(self) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from alagg import form
-from bench.contestants import CEILING, CONTESTANTS, FORMS, FULL, QUICK, REFERENCE, Alagg, Share
+from bench.contestants import BONDS, CONTESTANTS, FORMS, PUBLISHED, Alagg, Share, before
+
+ROOT = Path(__file__).parents[2]
 
 
 def halted(pids: list[int]) -> list[bool]:
@@ -25,17 +27,45 @@ def await_halt(pids: list[int]) -> None:
 
 
 def test_every_bond_is_there_in_every_form() -> None:
-    for bond in ("alagg-one-link", "alagg-redundant", "alagg-round-robin"):
-        fastest = CONTESTANTS[bond]()
+    for bond in BONDS:
+        fastest = CONTESTANTS[f"alagg-{bond}"]()
         assert fastest.share is Share.FULL
         for name, how in FORMS.items():
-            variant = CONTESTANTS[f"{bond}-{name}"]()
+            variant = CONTESTANTS[f"alagg-{bond}-{name}"]()
             assert isinstance(variant, Alagg)
-            assert (variant.how, variant.links) == (how, fastest.links)
-            # Plain forms of both bonds are measured in everything, as the fastest one is.
-            assert variant.share is (Share.SHORT if how.pure and variant.links > 1 else Share.TCP)
+            assert (variant.how, variant.links, variant.share) == (how, fastest.links, Share.TCP)
             assert variant.title == f"{fastest.title}, {how.title}"
-    assert {CEILING, REFERENCE, *QUICK} <= set(FULL) <= set(CONTESTANTS)
+    assert set(PUBLISHED) <= set(CONTESTANTS)
+
+
+def test_only_what_is_built_runs_as_before(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no built alagg"):
+        before(tmp_path)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/alagg").touch()
+    made = before(tmp_path)["before-round-robin"]()
+    assert made.title == "alagg round-robin, before"
+    assert made.lab.a.node.program("status") == [
+        "env", f"PYTHONPATH={tmp_path}", str(tmp_path / ".venv/bin/alagg"), "status"
+    ]
+
+
+@pytest.mark.netns
+def test_another_checkout_is_run_and_asked_by_its_own_command() -> None:
+    with before(ROOT)["before-redundant"]() as contestant, contestant.turn():
+        assert contestant.lab.a.ping(contestant.lab.b, count=5).received == 5
+        command = Path(f"/proc/{contestant.lab.a.node.pid}/cmdline").read_bytes()
+        assert f"{ROOT}/.venv/bin/alagg".encode() in command
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(("name", "wanted"), [("veth", "off"), ("veth-gro", "on")])
+def test_receivers_have_gro_as_the_bed_says(name: str, wanted: str) -> None:
+    with CONTESTANTS[name]() as contestant:
+        for host in contestant.lab.hosts:
+            features = host.run(["ethtool", "-k", "eth0"]).stdout
+            assert f"generic-receive-offload: {wanted}" in features
+            assert "generic-segmentation-offload: off" in features
 
 
 def test_titles_differ() -> None:
@@ -64,12 +94,3 @@ def test_it_is_halted_but_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
             assert not any(halted(pids))
             assert contestant.lab.a.ping(contestant.lab.b, count=5).received == 5
         await_halt(pids)
-
-
-@pytest.mark.netns
-def test_more_peers_are_configured_beside_the_real_one() -> None:
-    more = "[peer other]\ndestinations = 10.50.0.1\n[link other]\npeer = other\ninterface = eth0\n"
-    with Alagg("round-robin", 1, more_config=f"{more}mac = 02:00:00:01:00:00\n") as contestant, contestant.turn():
-        peers = [peer["name"] for peer in contestant.lab.a.node.status()["peers"]]
-        assert peers == ["b", "other"]
-        assert contestant.lab.a.ping(contestant.lab.b, count=5).received == 5

@@ -1,63 +1,56 @@
-"""The engine's benchmark, with few packets: every case runs, and does what it says."""
+"""The engine's benchmark, with few packets: every way is gone, and loses nothing."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import pytest
 
-from alagg.engine.header import SIZE
 from bench import engine
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from bench.engine import BASE, BATCH, GROWN, PLAIN, VISIT, Way
 
 
 @pytest.fixture(autouse=True)
 def _few_packets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "PACKETS", 128)
+    monkeypatch.setattr(engine, "PACKETS", 256)
+    monkeypatch.setattr(engine, "WARM", 16)
+    monkeypatch.setattr(engine, "GROWN", replace(GROWN, peers=4, flows=10))
 
 
-def test_every_case_runs() -> None:
-    """The halves and the whole check by themselves that no packet was lost on the way."""
-    costs = engine.measure(engine.cases(), 2)
-    assert all(len(cost.samples) == 2 and min(cost.samples) > 0 for cost in costs)
-
-
-def test_cases_differ() -> None:
-    keys = [(case.stage, case.size, case.links, case.batch) for case in engine.cases()]
-    assert len(set(keys)) == len(keys)
-    for direction in ("whole, out", "whole, in"):
-        assert {key[1:] for key in keys if key[0] == direction} == {
-            (size, links, batch) for size in engine.SIZES for links in (1, 2) for batch in (1, 64)
-        }
-
-
-def test_cases_take_turns() -> None:
-    order: list[str] = []
-
-    def prepare(name: str) -> Callable[[], object]:
-        return lambda: order.append(name)
-
-    cases = [engine.Case(name, partial(prepare, name)) for name in "ab"]
-    engine.measure(cases, 3)
-    assert order == ["a", "b"] * 3
+def test_every_way_is_measured_in_turns() -> None:
+    """The ways themselves check that every packet arrived."""
+    found = engine.run(2)
+    assert list(found["seconds"]) == ["out", "in", "C out", "C in", "base out", "base in", "grown out", "grown in"]
+    assert all(list(samples) == ["0", "1"] and min(samples.values()) > 0 for samples in found["seconds"].values())
 
 
 def test_packets_that_do_not_arrive_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    work = engine.in_work(64, 2, 64)
-    monkeypatch.setattr(engine, "PACKETS", 129)
+    work = engine.way_in(PLAIN)
+    monkeypatch.setattr(engine, "PACKETS", 257)
     with pytest.raises(AssertionError):
         work()
 
 
 def test_packets_have_their_size() -> None:
-    for size in engine.SIZES:
-        assert len(engine.packet(size)) == int.from_bytes(engine.packet(size)[2:4], "big") == size
+    assert {len(packet) for batch in engine.captured(PLAIN) for packet in batch} == {engine.SIZE}
+    for batch in engine.captured(BASE):
+        assert len(batch) == BATCH
+        assert all(int.from_bytes(packet[2:4], "big") == len(packet) for packet in batch)
 
 
-def test_both_links_carry_every_packet() -> None:
-    frames = engine.frame_batches(64, 2, 64)
-    assert [number for number, _ in frames] == [0, 1, 0, 1]
-    assert all(len(batch.payloads) == len(batch.headers) // SIZE == 64 for _, batch in frames)
+def test_every_link_carries_every_packet_or_its_turns() -> None:
+    def frames(way: Way) -> list[int]:
+        found = [0] * way.links
+        for reads in engine.arrivals(way):
+            for read in reads:
+                found[read.link] += len(read.payloads)
+        return found
+
+    assert frames(PLAIN) == [256 + PLAIN.warm] * 2
+    assert frames(BASE) == [(256 + BASE.warm) / 2] * 2
+
+
+def test_a_read_is_of_one_interface_and_of_all_peers_that_have_sent() -> None:
+    reads = next(engine.arrivals(Way("round-robin", peers=4)))
+    assert {read.link for read in reads} == {0}
+    assert [(read.peer, len(read.payloads)) for read in reads] == [(peer, 2 * VISIT) for peer in range(4)]

@@ -1,29 +1,27 @@
-"""The published figures are those of the result file that is kept beside them."""
+"""The published figures are those of the result files that are kept beside them."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench import readme
-from bench.readme import BEGIN, END, ROOT, everything, main, placed
+from bench.readme import BEGIN, END, PUBLISHED, everything, main, placed
+from bench.results import read, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESULT = ROOT / "docs" / "bench" / "result.json"
-
+    from bench.results import Results
 
 @pytest.fixture
-def values() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8"))
-    return found
+def run() -> Results:
+    return read(next(PUBLISHED.glob("*.json")))
 
 
 def test_the_published_figures_are_true(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(RESULT), "--check"]) == 0, capsys.readouterr().out
+    assert main(["--check"]) == 0, capsys.readouterr().out
 
 
 def test_only_what_stands_between_the_markers_changes() -> None:
@@ -44,11 +42,11 @@ def test_pages_are_written_and_checked(
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
     monkeypatch.setattr(readme, "PAGES", {page: readme.goals})
-    assert main([str(RESULT), "--check"]) == 1
+    assert main(["--check"]) == 1
     assert page.read_text() == f"{BEGIN}{END}"
-    assert main([str(RESULT)]) == 0
+    assert main([]) == 0
     assert "kernel MPTCP" in page.read_text()
-    assert main([str(RESULT), "--check"]) == 0
+    assert main(["--check"]) == 0
     capsys.readouterr()
     assert main([str(tmp_path / "none.json")]) == 1
     assert "FileNotFoundError" in capsys.readouterr().err
@@ -57,22 +55,29 @@ def test_pages_are_written_and_checked(
     assert "its format is 2" in capsys.readouterr().err
 
 
-def test_every_table_is_there_with_command_and_machine(values: dict[str, Any]) -> None:
-    text = everything({**values, "failures": ["soak is not measured: no root"]})
-    for shown in ("End to end", "Growth, the engine alone", "Goals", "Losses", "Not measured: soak",
-                  f"`{values['command']}`", values["machine"]["processor"], values["commit"]):
+def test_several_runs_are_published_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Results) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}{END}")
+    monkeypatch.setattr(readme, "PAGES", {page: readme.goals})
+    files = [tmp_path / f"{number}.json" for number in range(3)]
+    for number, file in enumerate(files):
+        write(file, {**run, "started": f"2030-01-0{3 - number}", "commit": f"commit{number}"})
+    assert main([str(file) for file in files]) == 0
+    text = page.read_text()
+    assert "Goals, 3 runs; median and range of the runs:" in text
+    assert 0 < text.index("commit2") < text.index("commit1") < text.index("commit0")
+
+
+def test_every_table_is_there_with_command_and_machine(run: Results) -> None:
+    text = everything([{**run, "failures": ["soak is not measured: no root"]}])
+    for shown in ("End to end", "The engine alone", "Goals", "Soak", "Not measured: soak", f"`{run['command']}`",
+                  run["machine"]["processor"], run["commit"]):
         assert shown in text
 
 
-def test_a_busy_machine_is_told(values: dict[str, Any]) -> None:
+def test_a_busy_machine_is_told(run: Results) -> None:
     def shown(load: float) -> str:
-        return readme.origin({**values, "end_to_end": {"veth": {"figures": {"others_load": {"median": load}}}}})
+        return readme.origin({**run, "end_to_end": {"veth": {"figures": {"others_load": {"0": load}}}}})
 
     assert "Others used up to 50% of the processors meanwhile" in shown(0.5)
     assert "Others used" not in shown(0.05)
-
-
-def test_what_was_not_measured_is_not_hidden(values: dict[str, Any]) -> None:
-    row = {"what": "speed of light", "goal": "≥ 1 x", "unit": "x", "measured": None, "spread": None, "repeats": 0,
-           "verdict": "not measured"}
-    assert "| speed of light | ≥ 1 x | - | not measured |" in readme.goals({**values, "goals": [row]})
