@@ -81,6 +81,9 @@ class Config:
     queue: int
     workers: int
     """Processes that move packets; each has queues and a lane of its own."""
+    capture: str
+    """What brings packets to the node besides what is routed into its device: `auto`, `nfqueue`, or `device`, that is
+    nothing else."""
     chains: tuple[str, ...]
     ethertype: int
     manage_host: bool
@@ -121,8 +124,23 @@ class Config:
         return (self.queue_of(worker) + TCP_QUEUE_OFFSET) % 65536 if self.gso else None
 
     @property
+    def rule_chains(self) -> tuple[str, ...]:
+        """The chains with rules that hand packets to NFQUEUEs; none with `capture = device`.
+
+        With `auto`, and a device, forwarded packets are left to that: in FORWARD they still have the address of the
+        container or the host that they come from, and get this host's behind it, in POSTROUTING (NAT).
+        """
+        if self.capture == "device":
+            return ()
+        if self.capture == "auto" and self.manage_host:
+            return tuple(chain for chain in self.chains if chain != "FORWARD")
+        return self.chains
+
+    @property
     def queues(self) -> tuple[int, ...]:
         """Every NFQUEUE that the node listens to."""
+        if self.capture == "device":
+            return ()
         numbers = range(self.workers)
         tcp = (self.tcp_queue_of(worker) for worker in numbers)
         return (*map(self.queue_of, numbers), *(queue for queue in tcp if queue is not None))
@@ -145,6 +163,8 @@ NODE: Final = (
     Option("scheduler", "redundant", values.choice(*sorted(SCHEDULERS)),
            f"how packets are laid on links: {' | '.join(sorted(SCHEDULERS))}"),
     Option("copies", "all", _COPIES, "redundant: on how many links each packet goes: all, or a number"),
+    Option("capture", "auto", values.choice("auto", "nfqueue", "device"),
+           "what catches packets besides the device: nfqueue (rules) | device (nothing) | auto (rules for OUTPUT)"),
     Option("chains", "OUTPUT", values.choices("OUTPUT", "FORWARD"),
            "where packets are caught: OUTPUT, FORWARD, or both"),
     Option("ethertype", "0x88b5", values.ethertype, "EtherType of the frames, the same on both sides"),
@@ -241,6 +261,7 @@ class _Reader:
         links = [self._link(name, tuple(peers)) for name in names["link"]]
         self._check_destinations(peers)
         self._check_links(links, node["device"])
+        self._check_capture(node)
         built = tuple(PeerConfig(name=name, links=self._links_of(name, links), **peers[name]) for name in peers)
         return Config(path=self.path, peers=built, **node)
 
@@ -318,6 +339,13 @@ class _Reader:
                     f"{self.path}: [link {link.name}] mac = {link.mac.hex(':')}: is [link {other}]'s on the same "
                     "interface; allowed: each pair of interface and mac once"
                 )
+
+    def _check_capture(self, node: Mapping[str, Any]) -> None:
+        if node["capture"] == "device" and not node["manage_host"]:
+            raise ConfigError(
+                f"{self.path}: [alagg] capture = device: there is no device with manage_host = no; "
+                "allowed: auto | nfqueue, or manage_host = yes"
+            )
 
     def _check_destinations(self, peers: Mapping[str, dict[str, Any]]) -> None:
         taken: dict[Network, str] = {}

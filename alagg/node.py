@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from alagg.system.netlink import Interface
 
 NEEDS_RESTART: Final = (
-    "queue", "workers", "gso", "ethertype", "window", "probe_interval", "mark", "device", "control_socket",
+    "queue", "workers", "capture", "gso", "ethertype", "window", "probe_interval", "mark", "device", "control_socket",
     "control_group", "log_level", "log_format", "manage_host",
 )  # fmt: skip
 """Options that a reload leaves as they are."""

@@ -29,7 +29,7 @@ from alagg.ports.nfqueue import NfqueueCapture
 from alagg.ports.pcap import Pcap, PcapFile
 from alagg.ports.rawip import RawInjector
 from alagg.ports.trace import Trace
-from alagg.ports.tun import TunInjector
+from alagg.ports.tun import TunCapture, TunInjector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,21 +156,24 @@ class Worker:
             self._apply_facts(slot, now)
 
     def _use_device(self, name: str) -> None:
-        """Inject through the node's device from now on, if it can be had."""
+        """Inject through the node's device from now on, if it can be had, and capture what is routed to it."""
         try:
-            injector = TunInjector(name, self.injector)
+            injector = TunInjector(name, self.injector, first=self.endpoint.settings.lane == 0)
         except OSError as error:
             reason = error.strerror or error
             log.warning("injecting through raw sockets, which is slower: device %s: %s", name, reason)
             return
         self.injector = injector
-        self.watch(injector.fileno(), lambda _now: self._discard(injector))
+        capture = TunCapture(injector.fileno())
+        capture.segment_size = self.endpoint.room or capture.segment_size
+        self.captures = (*self.captures, capture)
+        self.watch(capture.fileno(), lambda now: self._capture_device(capture, now))
 
-    def _discard(self, injector: TunInjector) -> None:
+    def _capture_device(self, capture: Capture, now: float) -> None:
         try:
-            injector.discard()
+            self._capture(capture, now)
         except OSError:  # the device is gone; without this its descriptor would be ready for ever
-            self.unwatch(injector.fileno())
+            self.unwatch(capture.fileno())
 
     def reconfigure(self, config: Config) -> None:
         """Take a new configuration; what stays the same keeps running."""
@@ -379,6 +382,8 @@ def worker_process(config: Config, connection: Connection, pcap: Path | None, nu
 
 
 def _captures(config: Config, number: int) -> list[Capture]:
+    if not config.queues:
+        return []  # the device is all, and comes later
     captures: list[Capture] = [NfqueueCapture(config.queue_of(number))]
     tcp_queue = config.tcp_queue_of(number)
     if tcp_queue is not None:

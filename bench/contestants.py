@@ -274,6 +274,7 @@ FORMS: Final = {
     "no-xdp": Form("xdp = no", options={"xdp": "no"}),
     "busy-poll": Form("busy_poll = 50us", options={"busy_poll": "50us"}),
     "batch": Form("SCHED_BATCH", policy=os.SCHED_BATCH),
+    "device": Form("capture = device", options={"capture": "device"}),
 }
 """Forms other than the fastest one, which is compiled, with super-packets, sent by AF_XDP. With SCHED_BATCH, the two
 ends' workers, here on the same processors, do not preempt each other in the middle of a round."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MODULES: Final = (
     "addresses", "crc", "endpoint", "fragment", "header", "latent", "link", "merge", "monitor", "peer", "receiver",
-    "recovery", "reorder", "scheduler", "segment", "sender", "sequence",
+    "recovery", "reorder", "scheduler", "segment", "sender", "sequence", "vnet",
 )  # fmt: skip
 """The modules of the engine that a form has as its attributes."""
 

@@ -75,6 +75,8 @@ WRONG = [
     (node("reorder_timeout = -1ms"), "[alagg] reorder_timeout = -1ms", "auto, or 0"),
     (node("reorder_timeout = 1min"), "[alagg] reorder_timeout = 1min", "with its unit"),
     (node("manage_host = true"), "[alagg] manage_host = true", "yes | no"),
+    (node("capture = tun"), "[alagg] capture = tun", "auto | nfqueue | device"),
+    (node("capture = device\nmanage_host = no"), "[alagg] capture = device", "auto | nfqueue, or manage_host = yes"),
     (node("device = alagg-for-the-office"), "[alagg] device = alagg-for-the-office", "1 to 15 characters"),
     (node("device = a/b"), "[alagg] device = a/b", "1 to 15 characters"),
     (node("device = eth0"), "[link fibre] interface = eth0", "another interface"),
@@ -245,6 +247,20 @@ rate = 100mbit               ; optional: shape to this rate
     (fibre,) = settings.links
     assert (fibre.name, fibre.peer, fibre.type, fibre.interface) == ("fibre", "office", "ethernet", "eth0")
     assert (fibre.mac, fibre.weight, fibre.rate) == (bytes.fromhex("525400123456"), 3, 100_000_000)
+
+
+@pytest.mark.parametrize(("options", "chains", "queues"), [
+    ("", ("OUTPUT",), (1, 1025)),
+    ("manage_host = no", ("OUTPUT", "FORWARD"), (1, 1025)),
+    ("capture = nfqueue", ("OUTPUT", "FORWARD"), (1, 1025)),
+    ("capture = nfqueue\nmanage_host = no", ("OUTPUT", "FORWARD"), (1, 1025)),
+    ("capture = device", (), ()),
+])  # fmt: skip
+def test_what_rules_catch_beside_the_device(
+    write: Write, options: str, chains: tuple[str, ...], queues: tuple[int, ...]
+) -> None:
+    settings = config.load(write(node(f"chains = OUTPUT, FORWARD\n{options}")))
+    assert (settings.rule_chains, settings.queues) == (chains, queues)
 
 
 def test_everything_else_has_its_default(write: Write) -> None:

@@ -9,7 +9,15 @@ cdef int _TCP, _UDP, _FIN, _SYN, _RST, _PSH, _URG, _CWR
 @cython.locals(
     p=octets_in, length=Py_ssize_t, protocol=int, tcp=Py_ssize_t, destination=Py_ssize_t, start=Py_ssize_t,
 )
-cpdef list cut(bytes packet, Py_ssize_t size)
+cpdef list cut(bytes packet, Py_ssize_t size, Py_ssize_t step=*)
+
+@cython.locals(
+    p=octets_in, length=Py_ssize_t, protocol=int, at=Py_ssize_t, destination=Py_ssize_t, head=bytearray, w=octets_out,
+    v4=bint, pseudo=uint64_t, datagrams=list, begin=Py_ssize_t, end=Py_ssize_t, size=Py_ssize_t, checksum=uint32_t,
+)
+cpdef list cut_datagrams(bytes packet, Py_ssize_t step)
+
+cdef void _set_length(octets_out w, bint v4, Py_ssize_t at, Py_ssize_t size, Py_ssize_t more) noexcept
 
 @cython.locals(p=octets_in, length=Py_ssize_t, protocol=int, at=Py_ssize_t, destination=Py_ssize_t)
 cpdef bytes complete(bytes packet)

@@ -32,13 +32,14 @@ _URG: Final = 0x20
 _CWR: Final = 0x80
 
 
-def cut(packet: bytes, size: int) -> list[bytes]:
+def cut(packet: bytes, size: int, step: int = 0) -> list[bytes]:
     """Cut a TCP packet whose checksum was left open into segments, whole IP packets of at most `size` bytes.
 
     Args:
         packet: an IP packet that the kernel marked as a super-packet or as lacking its checksum. Others must not
             come here: a wrong checksum would turn into a right one.
         size: bytes of the largest segment, IP header included.
+        step: bytes of payload that no segment may exceed either; 0 where the kernel does not tell.
 
     Returns:
         The segments, in order. One packet, its checksum completed, if it fits already or cannot be cut (SYN, RST,
@@ -53,9 +54,53 @@ def cut(packet: bytes, size: int) -> list[bytes]:
     start = tcp + (p[tcp + 12] >> 4) * 4
     if start < tcp + 20 or start > length:
         return [packet]
-    if length <= size or start >= size or p[tcp + 13] & (_SYN | _RST | _URG):
+    if step == 0 or step > size - start:
+        step = size - start
+    if length - start <= step or step <= 0 or p[tcp + 13] & (_SYN | _RST | _URG):
         return [_completed(packet, _TCP, tcp, destination, tcp + 16)]
-    return _segments(packet, size - start, tcp, start, destination)
+    return _segments(packet, step, tcp, start, destination)
+
+
+def cut_datagrams(packet: bytes, step: int) -> list[bytes]:
+    """Cut a UDP super-packet into datagrams that carry `step` bytes each, the last one the rest.
+
+    As the kernel does (`__udp_gso_segment`): IP headers are copied, IPv4's identification counts up.
+
+    Returns:
+        The packet untouched if it is no whole, well-formed UDP packet, or `step` is 0.
+    """
+    p = packet
+    length = len(packet)
+    protocol, at, destination = _locate(p, length)
+    if protocol != _UDP or at + 8 > length or step <= 0:
+        return [packet]
+    head = bytearray(p[: at + 8])
+    w = head
+    v4 = destination == 16
+    pseudo = _pseudo_header(p, _UDP, destination) + octets.load32(p, at) % 65535
+    datagrams: list[bytes] = []
+    begin = at + 8
+    while begin < length or not datagrams:
+        end = min(begin + step, length)
+        size = 8 + end - begin
+        _set_length(w, v4, at, size, len(datagrams))
+        octets.store16(w, at + 4, size)
+        checksum = 0xFFFF - (pseudo + size + size + octets.total(p, begin, end)) % 65535
+        octets.store16(w, at + 6, checksum)
+        datagrams.append(octets.splice(head, p, begin, end))
+        begin = end
+    return datagrams
+
+
+def _set_length(w: bytearray, v4: bool, at: int, size: int, more: int) -> None:  # noqa: FBT001 - which of two layouts
+    """Write the length of an IP packet of `size` bytes behind its header; IPv4's identification moves on once."""
+    if not v4:
+        octets.store16(w, 4, at - 40 + size)
+        return
+    octets.store16(w, 2, at + size)
+    octets.store16(w, 4, octets.load16(w, 4) + (more > 0) & 0xFFFF)
+    octets.store16(w, 10, 0)
+    octets.store16(w, 10, 0xFFFF - (octets.total(w, 0, at) or 65535))
 
 
 def complete(packet: bytes) -> bytes:

@@ -6,6 +6,15 @@ from typing_extensions import Self
 from alagg.engine.merge import Item
 
 @final
+class Reader:
+    """Reads packets and super-packets from one queue of a TUN device that was opened with IFF_VNET_HDR."""
+
+    malformed: int
+    def __new__(cls, descriptor: int) -> Self: ...
+    def read(self) -> tuple[list[bytes], list[bytes | None]]:
+        """Give the packets that wait, and what `alagg.engine.vnet` has to know of each; None: it is finished."""
+
+@final
 class Writer:
     """Writes packets and super-packets to one queue of a TUN device that was opened with IFF_VNET_HDR."""
 

@@ -1,12 +1,16 @@
 # cython: auto_pickle=False, autotestdict=False
-"""Writing to a TUN device: a whole batch of packets and super-packets while other threads may run."""
+"""A TUN device's packets and super-packets, read and written a whole batch at once while other threads may run."""
 
 from errno import errorcode as _errorcode
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_SetFromErrno
 from cpython.list cimport PyList_GET_SIZE
-from libc.errno cimport EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp
 
 
 cdef extern from "errno.h" nogil:
@@ -20,15 +24,84 @@ cdef extern from "sys/uio.h" nogil:
     ssize_t writev(int fd, const iovec *vectors, int count)
 
 
+cdef extern from "unistd.h" nogil:
+    ssize_t c_read "read"(int fd, void *buffer, size_t size)
+
+
 DEF BATCH = 64          # items of one round
 DEF VECTORS = 1024      # pieces of one round, and of one item (IOV_MAX)
+DEF HEADER = 10         # struct virtio_net_hdr
+DEF LARGEST = HEADER + 65535
+DEF BUFFER = 8 * LARGEST    # of one read: eight super-packets, which become some 360 segments, or a batch of others
+
+
+cdef const char *NOTHING = b"\0\0\0\0\0\0\0\0\0\0"
+
+
+@cython.final
+cdef class Reader:
+    """Reads packets and super-packets from one queue of a TUN device that was opened with IFF_VNET_HDR."""
+
+    cdef readonly int64_t malformed
+    cdef int _descriptor
+    cdef char *_buffer
+    cdef Py_ssize_t _sizes[BATCH]
+
+    def __cinit__(self, int descriptor):
+        self._descriptor = descriptor
+        # Pages that no packet ever reaches stay untouched and cost no memory.
+        self._buffer = <char *> malloc(BUFFER)
+        if self._buffer == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self._buffer)
+
+    def read(self):
+        cdef list packets = []
+        cdef list headers = []
+        cdef char *place = self._buffer
+        cdef Py_ssize_t index, size
+        cdef Py_ssize_t count
+        cdef int error = 0
+        with nogil:
+            count = self._take(&error)
+        if count == 0 and error != 0 and error != EAGAIN:
+            PyErr_SetFromErrno(OSError)
+        for index in range(count):
+            size = self._sizes[index]
+            if size <= HEADER:
+                self.malformed += 1
+            else:
+                packets.append(PyBytes_FromStringAndSize(place + HEADER, size - HEADER))
+                bare = memcmp(place, NOTHING, 2) == 0
+                headers.append(None if bare else PyBytes_FromStringAndSize(place, HEADER))
+            place += size
+        return packets, headers
+
+    cdef Py_ssize_t _take(self, int *error) noexcept nogil:
+        """Read packets one behind the other while the largest of all still fits; give how many, and why no more."""
+        cdef Py_ssize_t count = 0
+        cdef Py_ssize_t used = 0
+        cdef ssize_t size
+        while count < BATCH and used + LARGEST <= BUFFER:
+            size = c_read(self._descriptor, self._buffer + used, LARGEST)
+            if size < 0:
+                if errno == EINTR:
+                    continue
+                error[0] = errno
+                break
+            self._sizes[count] = size
+            used += size
+            count += 1
+        return count
 
 
 @cython.final
 cdef class Writer:
     """Writes packets and super-packets to one queue of a TUN device that was opened with IFF_VNET_HDR."""
 
-    cdef readonly long written
+    cdef readonly int64_t written
     cdef readonly dict refused
     cdef int _descriptor
     cdef iovec _vectors[VECTORS]

@@ -1,8 +1,9 @@
-"""Injector through the node's TUN device: consecutive segments of a flow enter the host's IP stack as one.
+"""The node's TUN device: packets that are routed to it are captured, and what peers sent is injected by it.
 
 The supervisor makes the device (`alagg.system.device`); each worker attaches a queue of its own by the device's
 name (IFF_MULTI_QUEUE, kernel's Documentation/networking/tuntap.rst). Packets come in by the device as from a network
-card: they pass PREROUTING, then INPUT, or FORWARD with one hop less to live.
+card: they pass PREROUTING, then INPUT, or FORWARD with one hop less to live; consecutive segments of a flow enter as
+one. Packets that are routed to the device have passed POSTROUTING: addresses are translated, sizes of segments told.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import fcntl
 import os
 import socket
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from alagg import form
 from alagg.engine.merge import Merger
-from alagg.ports.base import BATCH
+from alagg.engine.vnet import finish
 
 if TYPE_CHECKING or form.edges() == "plain":
-    from alagg.ports.vnet import Writer
+    from alagg.ports.vnet import Reader, Writer
 else:
-    from alagg.native.tun import Writer
+    from alagg.native.tun import Reader, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from alagg.engine.merge import Item
     from alagg.ports.base import Injector
 
-VNET_HEADER: Final = 10
-"""Bytes of the `virtio_net_hdr` before each packet, in both directions."""
+PROC_FILE: Final = Path("/proc/net/dev")
 EXCLUSIVE: Final = 0x8000
 """IFF_TUN_EXCL: refuse a device that is there already."""
 
@@ -46,12 +47,13 @@ _UDP_OFFLOADS: Final = 0x20 | 0x40  # TUN_F_USO4, USO6: Linux 6.2
 class TunInjector:
     """Injects packets through a device; once that is gone, through another injector."""
 
-    def __init__(self, device: str, otherwise: Injector) -> None:
+    def __init__(self, device: str, otherwise: Injector, *, first: bool = True) -> None:
         """Attach a queue to a device.
 
         Args:
             device: the device's name.
             otherwise: takes over, counters included, when the device has gone; it is closed with this one.
+            first: whether it counts what concerns all queues of the device.
 
         Raises:
             OSError: there is no such device, it was made with other flags, or rights are missing.
@@ -62,11 +64,10 @@ class TunInjector:
         self._writer = Writer(self._descriptor)
         self._otherwise = otherwise
         self._gone = False
-        self.not_captured = 0
-        """Packets that were routed to the device although no rule had caught them; they are lost."""
+        self._counted = device if first else ""
 
     def fileno(self) -> int:
-        """Give the descriptor that becomes readable when `discard` has something to do."""
+        """Give the queue's descriptor, for `TunCapture`."""
         return self._descriptor
 
     def send(self, packets: Sequence[bytes]) -> int:
@@ -82,19 +83,6 @@ class TunInjector:
             taken += self._otherwise.send([packet for item in items[done:] for packet in _packets(item)])
         return taken
 
-    def discard(self) -> None:
-        """Read, count and forget the packets that wait in the queue, at most a batch.
-
-        Raises:
-            OSError: the device is gone.
-        """
-        try:
-            for _ in range(BATCH):
-                os.read(self._descriptor, VNET_HEADER)  # the kernel throws the rest of a packet away
-                self.not_captured += 1
-        except BlockingIOError:
-            pass
-
     def counters(self) -> dict[str, int]:
         """Give every counter, those of the other injector included."""
         other = self._otherwise.counters()
@@ -104,7 +92,7 @@ class TunInjector:
             **{name: mine.get(name, 0) + other.get(name, 0) for name in {**mine, **other}},
             "merged": self._merger.merged,
             "super_packets": self._merger.super_packets,
-            "not_captured": self.not_captured,
+            "not_captured": _lost(self._counted),
         }
 
     def close(self) -> None:
@@ -114,6 +102,63 @@ class TunInjector:
             self._descriptor = -1
             self._gone = True
             self._otherwise.close()
+
+
+class TunCapture:
+    """The packets that are routed to the device and wait in one queue of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Take an injector's descriptor; it stays the injector's."""
+        self.segment_size = 1280
+        """Bytes of the largest segment that a TCP super-packet is cut into, IP header included."""
+        self.super_packets = 0
+        """Packets that were cut."""
+        self.captured = 0
+        """Packets, each of those that super-packets became."""
+        self._descriptor = descriptor
+        self._reader = Reader(descriptor)
+
+    def fileno(self) -> int:
+        """Give the descriptor that becomes readable when packets wait."""
+        return self._descriptor
+
+    def receive(self) -> list[bytes]:
+        """Take the packets that wait, at most a batch, super-packets cut and checksums complete.
+
+        Raises:
+            OSError: the device is gone.
+        """
+        packets, headers = self._reader.read()
+        if any(headers):
+            packets = self._finished(packets, headers)
+        self.captured += len(packets)
+        return packets
+
+    def _finished(self, packets: list[bytes], headers: list[bytes | None]) -> list[bytes]:
+        done: list[bytes] = []
+        for packet, header in zip(packets, headers, strict=True):
+            if header is None:
+                done.append(packet)
+                continue
+            pieces = finish(packet, header, self.segment_size)
+            self.super_packets += len(pieces) > 1
+            done += pieces
+        return done
+
+    def settle(self) -> None:
+        """Do nothing: what was read is ours."""
+
+    def counters(self) -> dict[str, int]:
+        """Give every counter; `from_device` is the part of `captured` that no rule had caught before."""
+        return {
+            "captured": self.captured,
+            "from_device": self.captured,
+            "super_packets": self.super_packets,
+            "dropped_malformed": self._reader.malformed,
+        }
+
+    def close(self) -> None:
+        """Do nothing: the injector closes the descriptor."""
 
 
 class Queue(NamedTuple):
@@ -156,6 +201,15 @@ def _set_offloads(descriptor: int) -> bool:
         fcntl.ioctl(descriptor, _TUNSETOFFLOAD, _TCP_OFFLOADS)
         return False
     return True
+
+
+def _lost(device: str) -> int:
+    """Read how many packets were routed to a device and lost: its queue was full, or nobody read from it."""
+    try:
+        lines = PROC_FILE.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[12]) for line in lines if line.split(":")[0].strip() == device), 0)
 
 
 def _packets(item: Item) -> list[bytes]:

@@ -1,15 +1,64 @@
-"""Writing to a TUN device item by item: the plain twin of `alagg.native.tun`, for hosts without a compiler."""
+"""A TUN device's packets, read and written one by one: the plain twin of `alagg.native.tun`."""
 
 from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from alagg.engine.vnet import SIZE
+from alagg.ports.base import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alagg.engine.merge import Item
+
+
+_LARGEST: Final = SIZE + 65_535
+_ROOM: Final = 8 * _LARGEST
+"""Bytes of one read: eight super-packets, which become some 360 segments, or a batch of others."""
+
+
+class Reader:
+    """Reads packets and super-packets from one queue of a TUN device that was opened with IFF_VNET_HDR."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Take the queue's descriptor, non-blocking."""
+        self.malformed = 0
+        """What was shorter than a header and a byte."""
+        self._descriptor = descriptor
+
+    def read(self) -> tuple[list[bytes], list[bytes | None]]:
+        """Give the packets that wait, and what `alagg.engine.vnet` has to know of each; None: it is finished.
+
+        Raises:
+            OSError: the device is gone, and nothing was read.
+        """
+        packets: list[bytes] = []
+        headers: list[bytes | None] = []
+        for data in self._take():
+            if len(data) <= SIZE:
+                self.malformed += 1
+                continue
+            packets.append(data[SIZE:])
+            headers.append(data[:SIZE] if any(data[:2]) else None)
+        return packets, headers
+
+    def _take(self) -> list[bytes]:
+        taken: list[bytes] = []
+        used = 0
+        while len(taken) < BATCH and used + _LARGEST <= _ROOM:
+            try:
+                taken.append(os.read(self._descriptor, _LARGEST))
+            except BlockingIOError:
+                break
+            except OSError:
+                if taken:
+                    break
+                raise
+            used += len(taken[-1])
+        return taken
 
 
 class Writer:

@@ -79,7 +79,7 @@ def wanted_rules(config: Config) -> list[Rule]:
     protocols = ("tcp", "") if config.gso else ("",)
     rules = [
         _capture(config, chain, network, protocol, worker)
-        for chain in config.chains for network in destinations
+        for chain in config.rule_chains for network in destinations
         for protocol in protocols for worker in range(config.workers)
     ]  # fmt: skip
     if config.manage_host and "FORWARD" in config.chains:

@@ -1,4 +1,4 @@
-"""The compiled writer beside its plain twin: the same items, bytes and counters; and what it refuses."""
+"""The compiled reader and writer beside their plain twins: the same packets, items, bytes and counters."""
 
 from __future__ import annotations
 
@@ -37,6 +37,21 @@ def outcome(edge: Any, batch: Sequence[Any]) -> object:
 @given(st.lists(items(), max_size=90))
 def test_both_forms_write_the_same(batch: list[Any]) -> None:
     assert outcome(compiled("tun"), batch) == outcome(plain("tun"), batch)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=90))
+def test_both_forms_read_the_same(messages: list[bytes]) -> None:
+    assert read(compiled("tun"), messages) == read(plain("tun"), messages)
+
+
+def read(edge: Any, messages: Sequence[bytes]) -> object:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+    with ours, theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        reader = edge.Reader(ours.fileno())
+        for message in messages:
+            theirs.send(message)
+        return reader.read(), reader.read(), reader.malformed
 
 
 @pytest.mark.parametrize(("wrong", "error"), [

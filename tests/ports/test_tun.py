@@ -1,4 +1,4 @@
-"""The injector on a real device: packets come in by it as they are, merged where they may be, and losses counted."""
+"""A real device: packets come in by it as they are, and what is routed to it is captured as it was meant."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 from alagg.ports import tun
 from alagg.ports.memory import MemoryInjector
 from alagg.ports.rawip import RawInjector
-from alagg.ports.tun import TunInjector
+from alagg.ports.tun import TunCapture, TunInjector
 from alagg.system.device import Device, Layout
 from alagg.system.netlink import Route
-from tests.engine.packets import UDP, Packet, payload, segmented, v6
+from tests.engine.packets import UDP, Packet, parse, payload, segmented, v6
 from tests.native.forms import FORMS
 from tests.packets import DESTINATION, FRAGMENT, HOP_BY_HOP, PEER, PEER6, ROUTER_ALERT, US, US6, ipv4, ipv6
 from tests.ports.conftest import inside
@@ -149,16 +149,60 @@ def test_packets_that_the_host_refuses_are_counted_and_hold_nothing_up(
 # --- what the kernel hands to the device ------------------------------------------------------------------------
 
 
-def test_packets_that_no_rule_caught_are_counted(injector: TunInjector) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as application:
+@pytest.fixture(params=FORMS)
+def capture(
+    request: pytest.FixtureRequest, injector: TunInjector, monkeypatch: pytest.MonkeyPatch
+) -> TunCapture:
+    monkeypatch.setattr(tun, "Reader", FORMS[request.param]("tun").Reader)
+    return TunCapture(injector.fileno())
+
+
+def taken(capture: TunCapture) -> list[bytes]:
+    """Take all that waits."""
+    found: list[bytes] = []
+    while select.select([capture], [], [], 0)[0]:
+        found += capture.receive()
+    capture.settle()
+    return found
+
+
+@pytest.mark.parametrize(("family", "source", "peer"), [
+    (socket.AF_INET, US, PEER), (socket.AF_INET6, US6, PEER6)
+], ids=["IPv4", "IPv6"])  # fmt: skip
+def test_packets_that_no_rule_caught_are_captured(
+    capture: TunCapture, family: int, source: str, peer: str
+) -> None:
+    with socket.socket(family, socket.SOCK_DGRAM) as application:
+        application.bind((source, 0))
         for number in range(100):
-            application.sendto(bytes(number), (PEER, 9))
-    rounds = 0
-    while select.select([injector], [], [], 0)[0]:
-        injector.discard()
-        rounds += 1
-    assert rounds > 1  # one round is bounded
-    assert injector.counters()["not_captured"] == 100
+            application.sendto(bytes(number), (peer, 9))
+    rounds = [capture.receive(), capture.receive()]
+    assert [len(packets) for packets in rounds] == [64, 36]  # one round is bounded
+    assert [parse(packet).payload for packets in rounds for packet in packets] == [bytes(n) for n in range(100)]
+    counters = capture.counters()
+    assert (counters["captured"], counters["from_device"], counters["dropped_malformed"]) == (100, 100, 0)
+
+
+@pytest.mark.parametrize(("family", "source", "peer"), [
+    (socket.AF_INET, US, PEER), (socket.AF_INET6, US6, PEER6)
+], ids=["IPv4", "IPv6"])  # fmt: skip
+def test_datagrams_that_were_sent_as_one_are_captured_as_they_are_meant(
+    capture: TunCapture, family: int, source: str, peer: str
+) -> None:
+    with socket.socket(family, socket.SOCK_DGRAM) as application:
+        application.bind((source, 0))
+        application.setsockopt(socket.IPPROTO_UDP, 103, 500)  # UDP_SEGMENT
+        application.sendto(payload(5700), (peer, 9))
+    parts = [parse(packet) for packet in taken(capture)]
+    assert [len(part.payload) for part in parts] == [500] * 11 + [200]
+    assert b"".join(part.payload for part in parts) == payload(5700)
+
+
+def test_what_was_injected_does_not_come_back(injector: TunInjector, capture: TunCapture) -> None:
+    """To our own address, and to one that is nowhere; neither is routed to the device again."""
+    assert injector.send([ipv4(), ipv6(), ipv4(destination="203.0.113.1")]) == 3
+    answers = [packet for packet in taken(capture) if packet[9:10] != b"\x01" and packet[6:7] != b"\x3a"]
+    assert answers == []
 
 
 def test_nothing_waits_while_no_worker_has_a_queue(lab: Lab, device: Device) -> None:
@@ -168,6 +212,10 @@ def test_nothing_waits_while_no_worker_has_a_queue(lab: Lab, device: Device) -> 
         os.read(device.fileno(), 100)
     (link,) = json.loads(lab.a.run(["ip", "-s", "-json", "link", "show", "alagg0"]).stdout)
     assert link["stats64"]["tx"]["dropped"] == 1
+    for first in (True, False):
+        late = TunInjector("alagg0", MemoryInjector(), first=first)
+        assert late.counters()["not_captured"] == first
+        late.close()
 
 
 def test_two_workers_have_a_queue_each(injector: TunInjector, tapped: socket.socket) -> None:
@@ -189,7 +237,7 @@ def test_other_injector_takes_over_when_the_device_is_gone(
     device.close()
     assert select.select([injector], [], [], 0)[0]
     with pytest.raises(OSError, match="File descriptor in bad state"):
-        injector.discard()
+        TunCapture(injector.fileno()).receive()
     with tap("lo") as loopback:
         late = [ipv4(b"late"), ipv6(b"late"), ipv4(destination="203.0.113.1")]
         packets = [part.pack() for part in segments(3, 4)]

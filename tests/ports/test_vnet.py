@@ -1,10 +1,10 @@
-"""Writing items, in both forms: each is one write with its pieces in order, and each failure is counted by name."""
+"""Both forms of reading and writing: each item is one write, each packet one read, each failure is counted."""
 
 from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -85,6 +85,62 @@ def test_full_queue_is_counted(writer: Any, pair: tuple[socket.socket, socket.so
     assert writer.write(items) == 10_000
     assert writer.refused["EAGAIN"] == 10_000 - writer.written
     assert 0 < writer.written == len(written(pair[1])) < 10_000
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=FORMS)
+def reader(request: pytest.FixtureRequest, pair: tuple[socket.socket, socket.socket]) -> Any:
+    return FORMS[request.param]("tun").Reader(pair[0].fileno())
+
+
+FINISHED: Final = bytes(10)
+OPEN: Final = b"\x01" + bytes(9)
+
+
+def test_each_packet_comes_with_what_is_left_to_do(reader: Any, pair: tuple[socket.socket, socket.socket]) -> None:
+    kind_only = b"\x00\x05" + bytes(8)
+    for data in (FINISHED + b"one", OPEN + b"second", kind_only + b"3"):
+        pair[1].send(data)
+    assert reader.read() == ([b"one", b"second", b"3"], [None, OPEN, kind_only])
+    assert reader.read() == ([], [])
+    assert reader.malformed == 0
+
+
+def test_what_is_no_packet_is_counted(reader: Any, pair: tuple[socket.socket, socket.socket]) -> None:
+    for data in (b"short", FINISHED, FINISHED + b"x"):
+        pair[1].send(data)
+    assert reader.read() == ([b"x"], [None])
+    assert reader.malformed == 2
+
+
+def test_a_read_is_bounded(reader: Any, pair: tuple[socket.socket, socket.socket]) -> None:
+    for number in range(100):
+        pair[1].send(FINISHED + bytes([number]))
+    assert [len(reader.read()[0]) for _ in range(3)] == [64, 36, 0]
+
+
+@pytest.mark.netns
+def test_a_read_of_the_largest_packets_is_bounded_by_their_bytes(
+    reader: Any, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    pair[1].setsockopt(socket.SOL_SOCKET, 32, 4 << 20)  # SO_SNDBUFFORCE
+    sent = [bytes([number]) * 65_535 for number in range(10)]
+    for data in sent:
+        pair[1].send(OPEN + data)
+    assert [reader.read() for _ in range(3)] == [(sent[:8], [OPEN] * 8), (sent[8:], [OPEN] * 2), ([], [])]
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("form", FORMS)
+def test_reading_from_a_device_that_is_gone_is_an_error(form: str) -> None:
+    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        with pytest.raises(OSError, match="bad state"):
+            FORMS[form]("tun").Reader(descriptor).read()
+    finally:
+        os.close(descriptor)
 
 
 @pytest.mark.netns

@@ -82,7 +82,13 @@ def test_wants_the_clamp_on_a_gateway_that_the_node_manages(make_config: MakeCon
 
     captures = [("filter", "FORWARD", 4), ("filter", "FORWARD", 6)]
     assert tables(chains="FORWARD", manage_host="no") == captures
-    assert tables(chains="FORWARD") == [*captures, ("mangle", "FORWARD", 4), ("mangle", "FORWARD", 6)]
+    clamps = [("mangle", "FORWARD", 4), ("mangle", "FORWARD", 6)]
+    assert tables(chains="FORWARD", capture="nfqueue") == [*captures, *clamps]
+    assert tables(chains="FORWARD") == tables(chains="FORWARD", capture="device") == clamps
+
+
+def test_wants_none_that_catches_where_the_device_is_all(make_config: MakeConfig) -> None:
+    assert rules.wanted_rules(make_config(capture="device")) == []
 
 
 def test_names_a_destination_of_two_peers_once(make_config: MakeConfig) -> None:
