@@ -180,7 +180,7 @@ NODE: Final = (
     Option("gso", "yes", values.yes_no,
            "yes: take TCP in super-packets of up to 64 KiB (GSO), faster, from queue + 1024; no: packet by packet"),
     Option("xdp", "auto", values.choice("auto", "yes", "no"),
-           "send by AF_XDP, faster, past any queueing discipline and tcpdump: auto (where there is none) | yes | no"),
+           "send by AF_XDP, faster, past queues, filters and tcpdump: auto (where there are none) | yes | no"),
     Option("busy_poll", "0", values.busy_poll,
            "look for work this long before sleeping: less latency, more CPU; 0 = off, or a time such as 50us"),
     Option("window", "65536", values.window, "packet numbers that duplicate elimination remembers, a power of two"),

@@ -17,8 +17,16 @@ class InterfaceFacts:
     mtu: int
     reason: str
     """Why it cannot carry frames, in words; empty when it can."""
-    queues: bool = True
-    """Whether a queueing discipline orders or shapes what it sends."""
+    queues: str = "its queueing discipline is not known"
+    """What orders, shapes or filters what it sends, in words; empty when nothing does."""
+    mac: bytes = b""
+    """Its own address now; empty when it is not known."""
+
+    def bypass(self, wish: str) -> tuple[bool, str]:
+        """Say whether frames may pass by what orders and filters them, as the option `xdp` wishes, and why."""
+        if wish != "auto":
+            return wish == "yes", f"xdp = {wish}"
+        return not self.queues, self.queues or "nothing orders or filters what the interface sends"
 
 
 @dataclass(frozen=True)

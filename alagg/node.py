@@ -90,6 +90,7 @@ class Node:
         self._watch(self._signals.fileno(), self._on_signal)
         self._watch(self._control.fileno(), self._on_client)
         self._watch(self._watcher.fileno(), self._on_netlink)
+        self._watch(self._filters.fileno(), self._on_filters)
         for process in self._workers.processes:
             self._watch(process.fileno(), process.unasked)
         self._notifier = sdnotify.SystemdNotifier()
@@ -113,28 +114,39 @@ class Node:
 
     def _set_up_host(self, journal: Journal) -> None:
         # Imported after the fork: the workers need none of it, and it is large.
-        from alagg.system import netlink
+        from alagg.system import filters, netlink
         from alagg.system.host import Host
 
         self._watcher = netlink.Watcher()
         self._stack.callback(self._watcher.close)
+        self._filters = filters.Filters()
+        self._stack.callback(self._filters.close)
         self._host = Host(self.config, journal)
         self._stack.callback(self._host.tear_down)
         self._host.set_up()
         if self._host.device is None:
             log.info("manage_host = no: there is no device; injecting through raw sockets, which is slower")
         self._watcher.events()
+        self._filters.look(self._interfaces())
         self._follow_host()
 
     def _on_netlink(self) -> None:
         if self._watcher.events():
             self._follow_host()
 
+    def _on_filters(self) -> None:
+        if self._filters.look(self._interfaces()):
+            self._follow_host()
+
+    def _interfaces(self) -> list[Interface]:
+        """Give the links' interfaces that are there."""
+        names = {link.interface for link in self.config.links}
+        return [interface for interface in self._watcher.interfaces if interface.name in names]
+
     def _follow_host(self) -> None:
         """Tell the workers what the host looks like now; then adapt what we set up there."""
-        names = {link.interface for link in self.config.links}
-        interfaces = [interface for interface in self._watcher.interfaces if interface.name in names]
-        facts = {interface.name: _facts(interface) for interface in interfaces}
+        interfaces = self._interfaces()
+        facts = {interface.name: _facts(interface, self._filters.on(interface)) for interface in interfaces}
         device = self._host.device.name if self._host.device else ""
         self._workers.tell(HostFacts(facts, self._local(), device))
         try:
@@ -236,8 +248,11 @@ def _size(config: Config) -> str:
     return f"{len(config.peers)} peers over {len(config.links)} links{workers}"
 
 
-def _facts(interface: Interface) -> InterfaceFacts:
+def _facts(interface: Interface, filters: str) -> InterfaceFacts:
     reason = "" if interface.carrier else "no carrier"
     if not interface.up:
         reason = "the interface is down"
-    return InterfaceFacts(interface.index, interface.mtu, reason, queues=interface.qdisc != "noqueue")
+    queues = filters
+    if interface.qdisc != "noqueue":
+        queues = f"its queueing discipline is {interface.qdisc or 'not known'}"
+    return InterfaceFacts(interface.index, interface.mtu, reason, queues, interface.mac)

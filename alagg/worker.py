@@ -253,7 +253,7 @@ class Worker:
             if slot.port is None:
                 self._apply_facts(slot, now)
             else:
-                self._bypass_queues(slot)
+                self._inform(slot)
 
     def _apply_facts(self, slot: PortSlot, now: float) -> None:
         facts = self._facts.interfaces.get(slot.interface)
@@ -264,15 +264,16 @@ class Worker:
             reason = self._open(slot, facts.index)
         if reason:
             self._close(slot)
-        self._bypass_queues(slot)
+        self._inform(slot)
         self._tell(slot, reason=reason, now=now)
 
-    def _bypass_queues(self, slot: PortSlot) -> None:
-        """Let a port pass the queues where that skips nothing that somebody has set up, or as configured."""
-        facts, wish = self._facts.interfaces.get(slot.interface), self.config.xdp
+    def _inform(self, slot: PortSlot) -> None:
+        """Tell a port its own address, and let it pass what orders and filters frames where there is nothing."""
+        facts = self._facts.interfaces.get(slot.interface)
         if slot.port is not None and facts is not None:
-            allowed = wish == "yes" or (wish == "auto" and not facts.queues)
-            slot.port.bypass_queues(allowed=allowed, mtu=facts.mtu)
+            allowed, reason = facts.bypass(self.config.xdp)
+            slot.port.bypass_queues(allowed=allowed, reason=reason, mtu=facts.mtu)
+            slot.port.set_own_mac(facts.mac)
 
     def _open(self, slot: PortSlot, index: int) -> str:
         """Open a port; give the reason when it cannot be."""

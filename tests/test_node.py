@@ -24,6 +24,7 @@ from alagg.system.journal import Change, Journal
 from alagg.system.netlink import ETHERNET, Interface
 from alagg.workers import WorkerError
 from tests.engine.helpers import TWO, networks
+from tests.fake_filters import FakeFilters
 from tests.memory_net import write_config
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 
 LOCAL: Final = "10.0.0.1"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def facts_of(index: int, reason: str = "", queues: str = "its queueing discipline is not known") -> InterfaceFacts:
+    """Give what the workers hear of an interface that `ethernet` has made."""
+    return InterfaceFacts(index, 1500, reason, queues, bytes(6))
 
 
 def ethernet(name: str, *, index: int = 2, up: bool = True, carrier: bool = True) -> Interface:
@@ -55,6 +61,7 @@ class Stage:
         """What the host refuses with, by the verb."""
         self.clients: list[socket.socket] = []
         self.changed = socket.socketpair()
+        self.filters = FakeFilters()
 
     def write(self, *interfaces: str, **options: str) -> Config:
         return write_config(self.directory / "node.cfg", {"peer": (TWO, interfaces)}, **options)
@@ -92,6 +99,7 @@ class Stage:
     def close(self) -> None:
         for end in (*self.changed, *self.clients):
             end.close()
+        self.filters.end()
 
 
 def obedient(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
@@ -196,6 +204,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     stage = Stage(tmp_path)
     monkeypatch.setattr("alagg.system.host.Host", lambda config, journal: FakeHost(stage, config))
     monkeypatch.setattr("alagg.system.netlink.Watcher", lambda: FakeWatcher(stage))
+    monkeypatch.setattr("alagg.system.filters.Filters", lambda: stage.filters)
     monkeypatch.setattr("sdnotify.SystemdNotifier", lambda: FakeNotifier(stage))
     monkeypatch.setattr(workers_module, "worker_process", obedient)
     before = [signal.getsignal(number) for number in SIGNALS]
@@ -217,7 +226,7 @@ def test_life_in_order(stage: Stage) -> None:
         "host made", "host set up", "host update", "READY", "STOPPING",
         "host torn down while the worker works", "watcher closed",
     ]
-    facts = HostFacts({"eth0": InterfaceFacts(2, 1500, ""), "eth1": InterfaceFacts(3, 1500, "")}, networks(LOCAL))
+    facts = HostFacts({"eth0": facts_of(2), "eth1": facts_of(3)}, networks(LOCAL))
     assert stage.told() == [str(facts), "Stop()"]
 
 
@@ -323,7 +332,7 @@ def test_defect_10_sighup_takes_the_file_anew(stage: Stage) -> None:
     assert stage.run(change) == 0
     assert stage.log[4:8] == ["RELOADING", "host reload", "host update", "READY"]
     expected = Reconfigure(load(stage.config.path))
-    facts = HostFacts({"eth1": InterfaceFacts(3, 1500, "")}, networks(LOCAL))
+    facts = HostFacts({"eth1": facts_of(3)}, networks(LOCAL))
     assert stage.told()[1:3] == [str(expected), str(facts)]
 
 
@@ -376,7 +385,7 @@ def test_defect_10_worker_hears_of_every_change_of_an_interface(stage: Stage) ->
     stage.steps = [change]
     assert run(stage.config) == 0
     expected = HostFacts(
-        {"eth0": InterfaceFacts(2, 1500, "the interface is down"), "eth1": InterfaceFacts(9, 1500, "no carrier")},
+        {"eth0": facts_of(2, "the interface is down"), "eth1": facts_of(9, "no carrier")},
         networks(LOCAL),
     )
     assert stage.told()[1] == str(expected)

@@ -272,13 +272,18 @@ def test_port_that_does_not_take_the_addresses_is_closed_and_says_why(
 
 
 @pytest.mark.parametrize(("wish", "queues", "allowed"), [
-    ("auto", False, True), ("auto", True, False), ("yes", True, True), ("yes", False, True), ("no", False, False),
+    ("auto", "", (True, "nothing orders or filters what the interface sends")), ("auto", "fq", (False, "fq")),
+    ("yes", "fq", (True, "xdp = yes")), ("yes", "", (True, "xdp = yes")), ("no", "", (False, "xdp = no")),
 ])
 def test_queues_are_passed_where_nobody_has_set_any_up(
-    net: Net, monkeypatch: pytest.MonkeyPatch, wish: str, queues: bool, allowed: bool  # noqa: FBT001
+    net: Net, monkeypatch: pytest.MonkeyPatch, wish: str, queues: str, allowed: tuple[bool, str]
 ) -> None:
-    told: list[bool] = []
-    monkeypatch.setattr(net.wires["eth0"].ends["a"], "bypass_queues", lambda *, allowed, mtu: told.append(allowed))
+    told: list[tuple[bool, str]] = []
+
+    def bypass_queues(*, allowed: bool, reason: str, mtu: int) -> None:
+        told.append((allowed, reason))
+
+    monkeypatch.setattr(net.wires["eth0"].ends["a"], "bypass_queues", bypass_queues)
     worker = net.a.worker
     worker.config = dataclasses.replace(worker.config, xdp=wish)
     interfaces = {name: dataclasses.replace(facts, queues=queues) for name, facts in worker._facts.interfaces.items()}
@@ -287,6 +292,15 @@ def test_queues_are_passed_where_nobody_has_set_any_up(
     net.run(RETRY + 0.02)
     assert len(told) > 1, "it is said anew, for a queue that was not free"
     assert set(told) == {allowed}
+
+
+def test_port_sends_from_the_interfaces_own_address_as_it_is_now(net: Net) -> None:
+    end, worker = net.wires["eth0"].ends["a"], net.a.worker
+    for mac in (bytes(range(6)), bytes(range(1, 7))):
+        interfaces = {name: dataclasses.replace(facts, mac=mac) for name, facts in worker._facts.interfaces.items()}
+        worker.take_facts(dataclasses.replace(worker._facts, interfaces=interfaces))
+        assert end.address == mac
+    assert net.wires["eth0"].opened["a"] == 1
 
 
 def test_kernel_is_told_after_the_frames_have_left(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ _LINK_FAULTS: Final = {
 """Counters that speak against a link, and what they say. They start at zero with the node and never go back."""
 _LINK_SHOWN: Final = frozenset((
     "name", "peer", "type", "interface", "mac", "state", "reason", "mtu", "rtt_ms", "loss",
-    "tx_frames", "tx_bytes", "rx_frames", "rx_bytes", "rx_expected", *_LINK_FAULTS,
+    "tx_frames", "tx_bytes", "rx_frames", "rx_bytes", "rx_expected", "sends_by", "sends_by_reason", *_LINK_FAULTS,
 ))  # fmt: skip
 
 
@@ -151,6 +151,8 @@ def _remarks(status: Status) -> list[str]:
         for side, words in (("tx", "out"), ("rx", "in")):
             found += _remark(f"peer {peer.get('name', '?')}, {words}", peer.get(side, {}), _PEER_SHOWN)
     for link in status.get("links", ()):
+        if way := link.get("sends_by"):
+            found.append(f"link {link['name']}: sends by {way.upper()}: {link.get('sends_by_reason', '')}")
         found += _remark(f"link {link['name']}", link, _LINK_SHOWN)
     for place in ("capture", "injector", "drops"):
         found += _remark(place, status.get(place, {}))

@@ -74,7 +74,17 @@ def _link(parts: Sequence[Json]) -> Json:
     reason = worst["reason"]
     if same < len(parts):
         reason = f"{reason or worst['state']} (for {same} of {len(parts)} workers)"
-    return {**_sum(parts), "state": worst["state"], "reason": reason, "loss": _loss(parts)}
+    return {**_sum(parts), **_way(parts), "state": worst["state"], "reason": reason, "loss": _loss(parts)}
+
+
+def _way(parts: Sequence[Json]) -> Json:
+    """Say by what a link sends; where workers differ, those that do not have the fast way."""
+    ways = [(part.get("sends_by"), part.get("sends_by_reason", "")) for part in parts]
+    others = [way for way in ways if way[0] != "af_xdp"]
+    way, reason = (others or ways)[0]
+    if 0 < len(others) < len(ways):
+        reason = f"{reason} (for {len(others)} of {len(ways)} workers)"
+    return {"sends_by": way, "sends_by_reason": reason}
 
 
 def _loss(parts: Sequence[Json]) -> float | None:

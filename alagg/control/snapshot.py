@@ -112,6 +112,7 @@ def _link(peer: Peer, config: LinkConfig, ports: Mapping[Link, Port | None]) -> 
     link = peer.links[config.name]
     monitor = peer.monitors[link]
     port = ports.get(link)
+    sends_by, sends_by_reason = (None, "") if port is None else port.sends_by
     loss = peer.loss(link)
     return {
         "name": link.name,
@@ -122,6 +123,8 @@ def _link(peer: Peer, config: LinkConfig, ports: Mapping[Link, Port | None]) -> 
         "state": monitor.state if link.open else DOWN,
         "reason": link.reason,
         "mtu": link.mtu,
+        "sends_by": sends_by,
+        "sends_by_reason": sends_by_reason,
         "rtt_ms": None if monitor.rtt is None else round(monitor.rtt * 1000, 3),
         "loss": None if loss is None else round(loss, 6),
         "rx_expected": peer.expected(link),

@@ -56,11 +56,18 @@ class Port(Protocol):
     def set_remotes(self, remotes: Iterable[bytes]) -> None:
         """Take frames from these addresses from now on, and from no others."""
 
-    def bypass_queues(self, *, allowed: bool, mtu: int) -> None:
-        """Say, now and then anew, whether frames may pass by the host's queueing disciplines, and the MTU.
+    def set_own_mac(self, mac: bytes) -> None:
+        """Send from the interface's own address, which may change at any time; empty while it is not known."""
+
+    def bypass_queues(self, *, allowed: bool, reason: str, mtu: int) -> None:
+        """Say, now and then anew, whether frames may pass by the host's queues, why (not), and the MTU.
 
         Ports that have no such way ignore it.
         """
+
+    @property
+    def sends_by(self) -> tuple[str, str]:
+        """By what frames leave now, such as `af_xdp` or `af_packet`, and why, in words."""
 
     def counters(self) -> dict[str, int]:
         """Give the edge's own counters by name."""

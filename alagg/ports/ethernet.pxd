@@ -9,6 +9,8 @@ cdef class EthernetPort:
     cdef public object _xdp
     cdef bint _xdp_wanted
     cdef public long _xdp_attempts
+    cdef public str _reason
+    cdef public str _refusal
     cdef readonly object _opener
     cdef readonly int mtu
     cdef readonly bytes suffix

@@ -27,7 +27,7 @@ else:
     from alagg.native.packet import Receiver, Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from alagg.native.xdp import Sender as XdpSender
     from alagg.ports.base import Arrival
@@ -94,10 +94,18 @@ class EthernetPort:
         self._lanes = index, count
         self._prefixes: dict[bytes, bytes] = {}
         self._receiving = _open()
-        self._sending = _open()
+        try:
+            self._sending = _open()
+        except OSError:
+            self._receiving.close()
+            raise
         self._xdp: XdpSender | None = None
         self._xdp_wanted = False
         self._xdp_attempts = 0
+        self._reason = "just opened"
+        """Why frames may pass by the queues, or may not."""
+        self._refusal = ""
+        """Why AF_XDP cannot be had although it is wanted."""
         self._opener = threading.Thread()
         try:
             self.mtu = _mtu(self._receiving, interface)
@@ -126,27 +134,53 @@ class EthernetPort:
         self._prefixes = {remote: remote + self.suffix for remote in remotes}
         _attach_filter(self._receiving, _filter(self._prefixes, self._ethertype, self._lanes))
 
-    def bypass_queues(self, *, allowed: bool, mtu: int) -> None:
-        """Send by AF_XDP if that is allowed and can be had: faster, but unseen by any queueing discipline.
+    def set_own_mac(self, mac: bytes) -> None:
+        """Send from this address from now on, if it is known; the kernel itself knows what comes to it."""
+        if mac and mac != self.suffix[:6]:
+            self.suffix = mac + self.suffix[6:]
+            self._prefixes = {remote: remote + self.suffix for remote in self._prefixes}
+
+    def bypass_queues(self, *, allowed: bool, reason: str, mtu: int) -> None:
+        """Send by AF_XDP if that is allowed and can be had: faster, but unseen by queueing disciplines and filters.
 
         Args:
             allowed: whether frames may pass by them.
+            reason: why, in words.
             mtu: the interface's MTU now; larger frames than `MAX_XDP_MTU` do not go that way.
         """
         self._xdp_wanted = allowed and mtu <= MAX_XDP_MTU
+        self._reason = f"the MTU is above {MAX_XDP_MTU}" if allowed and not self._xdp_wanted else reason
         if not self._xdp_wanted:
             self._close_xdp()
             self._xdp_attempts = 0
         elif self._xdp is None and self._xdp_attempts < XDP_ATTEMPTS and not self._opener.is_alive():
             self._xdp_attempts += 1
+            self._refusal = "AF_XDP is being opened"
             # The kernel may keep us waiting for whoever changes an interface just now; the frames must not wait.
             self._opener = threading.Thread(target=self._open_xdp, daemon=True)
-            self._opener.start()
+            try:
+                self._opener.start()
+            except RuntimeError:
+                self._refusal = "AF_XDP: there can be no more threads"
 
     def _open_xdp(self) -> None:
-        sender = _xdp_sender(self.interface, self._lanes[0])
+        """Open the interface's queue of this worker's number."""
+        try:
+            sender = _xdp_sender(self.interface, self._lanes[0])
+        except OSError as error:
+            # The interface has fewer queues, another program has this one, or the kernel has no AF_XDP.
+            self._refusal = f"AF_XDP: {error.strerror}"
+            log.debug("%s: no AF_XDP, so sending by AF_PACKET: %s", self.interface, error.strerror)
+            return
         if self._xdp_wanted and self._xdp is None:
             self._xdp = sender
+
+    @property
+    def sends_by(self) -> tuple[str, str]:
+        """By what frames leave now, `af_xdp` or `af_packet`, and why, in words."""
+        if self._xdp is not None:
+            return "af_xdp", self._reason
+        return "af_packet", self._refusal if self._xdp_wanted else self._reason
 
     def send(self, remote: bytes, headers: bytearray, payloads: list[bytes]) -> int:
         """Send frames to an address without waiting; give how many the link took.
@@ -179,14 +213,22 @@ class EthernetPort:
         """
         open_ones = [one.detach() for one in (self._receiving, self._sending) if one.fileno() >= 0]
         if open_ones:
-            threading.Thread(target=_close, args=open_ones, daemon=True).start()
+            _beside(_close, *open_ones)
         self._xdp_wanted = False
         self._close_xdp()
 
     def _close_xdp(self) -> None:
         sender, self._xdp = self._xdp, None
         if sender is not None:
-            threading.Thread(target=sender.close, daemon=True).start()
+            _beside(sender.close)
+
+
+def _beside(action: Callable[..., None], *arguments: int) -> None:
+    """Do something beside the loop; in it when the process may have no more threads."""
+    try:
+        threading.Thread(target=action, args=arguments, daemon=True).start()
+    except RuntimeError:
+        action(*arguments)
 
 
 def _close(*descriptors: int) -> None:
@@ -198,18 +240,17 @@ def _open() -> socket.socket:
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
 
 
-def _xdp_sender(interface: str, queue: int) -> XdpSender | None:
-    """Open a queue of the interface for sending, one for each worker; give None where that cannot be had."""
+def _xdp_sender(interface: str, queue: int) -> XdpSender:
+    """Open a queue of the interface for sending, one for each worker.
+
+    Raises:
+        OSError: that cannot be had.
+    """
     if form.edges() == "plain" or find_spec("alagg.native.xdp") is None:
-        return None
+        raise OSError(errno.ENOSYS, "only the compiled form has it")
     from alagg.native import xdp  # noqa: PLC0415 - only where it was built
 
-    try:
-        return xdp.Sender(socket.if_nametoindex(interface), queue)
-    except OSError as error:
-        # The interface has fewer queues, another program has this one, or the kernel has no AF_XDP.
-        log.debug("%s: no AF_XDP, so sending by AF_PACKET: %s", interface, error.strerror)
-        return None
+    return xdp.Sender(socket.if_nametoindex(interface), queue)
 
 
 def _mtu(sock: socket.socket, interface: str) -> int:

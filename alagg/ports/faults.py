@@ -121,9 +121,18 @@ class Faults:
         """Have the wrapped port take frames from these addresses."""
         self.port.set_remotes(remotes)
 
-    def bypass_queues(self, *, allowed: bool, mtu: int) -> None:
+    def set_own_mac(self, mac: bytes) -> None:
+        """Have the wrapped port send from this address."""
+        self.port.set_own_mac(mac)
+
+    def bypass_queues(self, *, allowed: bool, reason: str, mtu: int) -> None:
         """Let the wrapped port pass by queues, or not."""
-        self.port.bypass_queues(allowed=allowed, mtu=mtu)
+        self.port.bypass_queues(allowed=allowed, reason=reason, mtu=mtu)
+
+    @property
+    def sends_by(self) -> tuple[str, str]:
+        """By what the wrapped port sends, and why."""
+        return self.port.sends_by
 
     def counters(self) -> dict[str, int]:
         """Give the wrapped port's counters, and how many frames were harmed."""

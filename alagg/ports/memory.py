@@ -150,8 +150,17 @@ class MemoryPort:
         """Take frames from these addresses from now on, and from no others."""
         self.remotes = tuple(remotes)
 
-    def bypass_queues(self, *, allowed: bool, mtu: int) -> None:
+    def set_own_mac(self, mac: bytes) -> None:
+        """Send from this address from now on, if it is known."""
+        self.address = mac or self.address
+
+    def bypass_queues(self, *, allowed: bool, reason: str, mtu: int) -> None:
         """Ignore it: there are no queues but our own."""
+
+    @property
+    def sends_by(self) -> tuple[str, str]:
+        """By memory, since there is nothing else."""
+        return "memory", ""
 
     def fail(self, number: int = errno.ENETDOWN) -> None:
         """Take the port down: from now on `send` and `receive` raise this error.

@@ -68,6 +68,12 @@ def test_links() -> None:
     assert row(text, "copper ") == ["copper", "eth1", "up", "0.41", "0", "1,234,567", "12.3 M", "9", "2.5 G"]
 
 
+def test_way_of_sending_is_told_with_its_reason() -> None:
+    link = STATUS["links"][1] | {"sends_by": "af_packet", "sends_by_reason": "its queueing discipline is fq"}
+    assert "link copper: sends by AF_PACKET: its queueing discipline is fq" in shown(STATUS | {"links": [link]})
+    assert "sends by" not in shown(STATUS)
+
+
 def test_links_name_their_peer_where_there_are_several() -> None:
     text = shown(STATUS | {"peers": [*STATUS["peers"], STATUS["peers"][0] | {"name": "home"}]})
     assert row(text, "copper ")[:3] == ["copper", "office", "eth1"]

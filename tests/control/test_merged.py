@@ -34,6 +34,19 @@ def merged_link(*links: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize(("ways", "expected"), [
+    ([("af_xdp", "free"), ("af_xdp", "free")], ("af_xdp", "free")),
+    ([("af_xdp", "free"), ("af_packet", "busy")], ("af_packet", "busy (for 1 of 2 workers)")),
+    ([("af_packet", "fq"), ("af_packet", "fq")], ("af_packet", "fq")),
+    ([(None, ""), (None, "")], (None, "")),
+])
+def test_way_of_sending_is_the_slowest_workers(
+    ways: list[tuple[str | None, str]], expected: tuple[str | None, str]
+) -> None:
+    found = merged_link(*(link(sends_by=way, sends_by_reason=reason) for way, reason in ways))
+    assert (found["sends_by"], found["sends_by_reason"]) == expected
+
+
 def test_one_worker_is_shown_as_it_is() -> None:
     only = snapshot([link()])
     assert merge([only]) is only

@@ -87,6 +87,7 @@ def test_link_shows_its_state_and_what_it_carried(bench: Bench) -> None:
     found = bench.snapshot()
     one, other = found["links"][1:]
     assert (one["state"], one["mtu"], one["tx_frames"], one["tx_dropped_full"]) == ("silent", 1500, 2, 2)
+    assert (one["sends_by"], one["sends_by_reason"]) == ("memory", "")
     assert one["tx_bytes"] == 2 * SIZE + 8 + 24
     assert (one["refused"], one["lost"]) == (0, 0), "an open port's own counters"
     assert (other["state"], other["reason"], other["rtt_ms"], other["loss"]) == ("down", "no carrier", None, None)

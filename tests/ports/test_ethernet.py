@@ -5,95 +5,32 @@ from __future__ import annotations
 import errno
 import select
 import socket
-import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from google_crc32c import value as crc32c
 
-from alagg import form
 from alagg.engine.header import DATA, decode, encode
 from alagg.ports.base import BATCH
-from alagg.ports.ethernet import ETHERNET_HEADER, XDP_ATTEMPTS, EthernetPort, _filter
-from alagg.worker import RETRY
-from tests.ports.batches import HEADER, frames_of, payloads_of, send
-from tests.ports.conftest import inside
+from alagg.ports.ethernet import ETHERNET_HEADER, EthernetPort, _filter
+from tests.ports.batches import HEADER, frames_of, payloads_of
+from tests.ports.conftest import (
+    ETHERTYPE,
+    STRANGER,
+    await_both_ways,
+    ethernet,
+    inside,
+    mac,
+    port,
+    put,
+    received,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from alagg.lab.host import Host
     from alagg.lab.topology import Lab
 
 pytestmark = pytest.mark.netns
-
-ETHERTYPE: Final = 0x88B5
-STRANGER: Final = bytes.fromhex("020000009999")
-
-
-def mac(host: Host) -> bytes:
-    return bytes.fromhex(host.mac(0).replace(":", ""))
-
-
-@contextmanager
-def port(
-    host: Host, *peers: bytes, interface: str = "eth0", index: int = 0, count: int = 1
-) -> Iterator[EthernetPort]:
-    with inside(host):
-        opened = EthernetPort(interface, peers, ETHERTYPE, index, count)
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-@pytest.fixture
-def ends(lab: Lab) -> Iterator[tuple[EthernetPort, EthernetPort]]:
-    """Give both ends of the link."""
-    with port(lab.a, mac(lab.b)) as one, port(lab.b, mac(lab.a)) as other:
-        await_both_ways(one, other)
-        yield one, other
-
-
-@pytest.fixture
-def wire(lab: Lab) -> Iterator[socket.socket]:
-    """Give a socket that puts any frame on the wire at host a."""
-    with inside(lab.a), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as opened:
-        opened.bind(("eth0", 0))
-        yield opened
-
-
-def received(port: EthernetPort) -> list[bytes]:
-    """Give the frames that the port received, in one piece each; wait a moment for the first one."""
-    select.select([port], (), (), 1)
-    return frames_of(port.receive())
-
-
-def peer_of(port: EthernetPort) -> bytes:
-    """Give the address that a port with one peer sends to."""
-    (remote,) = port._prefixes
-    return remote
-
-
-def put(port: EthernetPort, *payloads: bytes) -> int:
-    """Send frames to the port's only peer."""
-    return send(port, *payloads, remote=peer_of(port))
-
-
-def await_both_ways(one: EthernetPort, other: EthernetPort) -> None:
-    """Wait until frames cross: for a moment after the carrier has come, the kernel takes them and drops them."""
-    for source, target in ((one, other), (other, one)):
-        for _ in range(1000):
-            assert put(source, b"?") == 1
-            if select.select([target], (), (), 0.01)[0]:
-                break
-        while target.receive():
-            pass
-
-
-def ethernet(destination: bytes, source: bytes, body: bytes, ethertype: int = ETHERTYPE) -> bytes:
-    return destination + source + ethertype.to_bytes(2, "big") + body
 
 
 def test_frames_cross_in_batches_both_ways(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
@@ -370,78 +307,3 @@ def test_more_peers_than_a_filter_holds_are_refused(lab: Lab) -> None:
     macs = [number.to_bytes(6, "big") for number in range(1000)]
     with inside(lab.a), pytest.raises(OSError, match="too many peers"):
         EthernetPort("eth0", macs, ETHERTYPE)
-
-
-# --- AF_XDP -----------------------------------------------------------------------------------------------------
-
-
-def test_frames_that_pass_the_queues_arrive_alike(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
-    one, other = ends
-    for allowed in (True, False, True):
-        set_bypass(one, lab.a, allowed=allowed)
-        assert (one._xdp is not None) == (allowed and can_bypass())
-        assert put(one, b"a" * 1476, b"", b"b") == 3
-        assert received(other) == [HEADER + b"a" * 1476, HEADER, HEADER + b"b"]
-
-
-def bypass(port: EthernetPort, host: Host, *, allowed: bool = True, mtu: int = 1500) -> None:
-    """Let a port pass the queues: the socket that it opens for that must not be in the tester's own namespace."""
-    with inside(host):
-        port.bypass_queues(allowed=allowed, mtu=mtu)
-    if port._opener.ident is not None:
-        port._opener.join()
-
-
-def set_bypass(port: EthernetPort, host: Host, *, allowed: bool) -> None:
-    """Do what the worker does: ask again, at intervals, for a queue that the kernel has not given back yet."""
-    for _ in range(XDP_ATTEMPTS):
-        bypass(port, host, allowed=allowed)
-        if (port._xdp is not None) == (allowed and can_bypass()):
-            return
-        time.sleep(RETRY)
-
-
-def can_bypass() -> bool:
-    return form.edges() == "compiled"
-
-
-def test_interface_with_large_frames_keeps_to_its_queues(lab: Lab) -> None:
-    for host in lab.hosts:
-        host.ip("link set eth0 mtu 9000")
-    with port(lab.a, mac(lab.b)) as one, port(lab.b, mac(lab.a)) as other:
-        await_both_ways(one, other)
-        bypass(one, lab.a, mtu=9000)
-        assert put(one, b"x" * 8976) == 1
-        assert received(other) == [HEADER + b"x" * 8976]
-
-
-def test_second_worker_on_an_interface_sends_by_its_socket(ends: tuple[EthernetPort, EthernetPort], lab: Lab) -> None:
-    """An interface's queue has one owner; the others lose nothing but speed."""
-    bypass(ends[0], lab.a)
-    with port(lab.a, mac(lab.b)) as second:
-        bypass(second, lab.a)
-        assert second._xdp is None
-        assert put(second, b"second") == 1
-    assert received(ends[1]) == [HEADER + b"second"]
-
-
-def test_queue_that_somebody_keeps_is_not_asked_for_for_ever(
-    ends: tuple[EthernetPort, EthernetPort], lab: Lab
-) -> None:
-    bypass(ends[0], lab.a)
-    with port(lab.a, mac(lab.b)) as second:
-        for _ in range(XDP_ATTEMPTS + 3):
-            bypass(second, lab.a)
-        assert second._xdp_attempts == XDP_ATTEMPTS
-        bypass(second, lab.a, allowed=False)
-        assert second._xdp_attempts == 0
-
-
-def test_link_that_goes_down_is_told_past_its_queues_too(
-    ends: tuple[EthernetPort, EthernetPort], lab: Lab
-) -> None:
-    one, _ = ends
-    bypass(one, lab.a)
-    lab.a.ip("link set eth0 down")
-    with pytest.raises(OSError, match="Network is down"):
-        put(one, b"x")

@@ -56,7 +56,9 @@ def test_silent_above_debug(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "alagg")
     one, other = pair(mtu=1280)
     trace = Trace(one, "fibre")
-    assert (trace.mtu, trace.fileno()) == (1280, one.fileno())
+    assert (trace.mtu, trace.fileno(), trace.sends_by) == (1280, one.fileno(), ("memory", ""))
+    trace.set_own_mac(b"sender")
+    assert one.address == b"sender"
     trace.send(other.address, bytearray(header(b"")), [b""])
     trace.receive()
     assert caplog.messages == []
