@@ -2,8 +2,13 @@ cimport cython
 
 from alagg.engine cimport _octets as octets
 
-@cython.locals(version=long)
+cdef int _ICMP, _ICMPV6
+
+@cython.locals(version=int)
 cpdef bytes source_and_destination(bytes packet)
+
+@cython.locals(start=Py_ssize_t, at=Py_ssize_t, error=bint)
+cpdef bytes quoted_addresses(bytes packet)
 
 @cython.locals(start=Py_ssize_t, end=Py_ssize_t)
 cpdef bint same_destination(bytes packet, bytes other) except -1
@@ -18,3 +23,5 @@ cdef class Admission:
     @cython.locals(addresses=bytes, known=str)
     cpdef str refusal(self, bytes packet)
     cdef str _judge(self, bytes addresses)
+    @cython.locals(quoted=bytes, half=Py_ssize_t)
+    cdef bint _reports(self, bytes packet, bytes addresses) except -1

@@ -1,7 +1,7 @@
 """Addresses: which peer a captured packet goes to, and whether a received one may be injected.
 
-Both look only at the inner IP header and remember their answers for the addresses that they have seen, in a cache
-of bounded size.
+Both look at the inner IP header and remember their answers for the addresses that they have seen, in a cache of
+bounded size. The one exception are errors that routers on the way report: the packet that they quote decides.
 """
 
 from __future__ import annotations
@@ -19,6 +19,17 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 CACHE_SIZE: Final = 4096
 """Answers that are remembered; a full cache starts anew."""
+
+NEVER: Final = tuple(map(ipaddress.ip_network, (
+    "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8",
+)))  # fmt: skip
+"""Destinations that mean this host, or whoever is on the same segment: no peer, whatever a configuration says.
+
+Broadcasts and multicasts, and with them the neighbour discovery and the listener reports of IPv6.
+"""
+
+_ICMP: Final = 1
+_ICMPV6: Final = 58
 
 Value = TypeVar("Value")
 
@@ -61,37 +72,75 @@ def source_and_destination(packet: bytes) -> bytes:
     return b""
 
 
+def quoted_addresses(packet: bytes) -> bytes:
+    """Give both addresses of the packet that an ICMP error quotes, as they stand there: 8 bytes or 32.
+
+    Errors are "destination unreachable", which says "fragmentation needed", too, "time exceeded" and "parameter
+    problem" (RFC 792), and types 1 to 4 of ICMPv6 (RFC 4443, section 2.1). A redirect is none.
+
+    Returns:
+        Empty for every other packet, a fragment among them, and where the quotation ends before the addresses do.
+        The packet must have addresses of its own (`source_and_destination`).
+    """
+    if packet[0] >> 4 == 6:
+        error = packet[6] == _ICMPV6 and len(packet) >= 88 and 1 <= packet[40] <= 4 and packet[48] >> 4 == 6
+        return octets.part(packet, 56, 88) if error else b""
+    start = (packet[0] & 0x0F) * 4
+    at = start + 8
+    if packet[9] != _ICMP or start < 20 or octets.load16(packet, 6) & 0x3FFF or len(packet) < at + 20:
+        return b""
+    error = packet[start] in (3, 11, 12) and packet[at] >> 4 == 4
+    return octets.part(packet, at + 12, at + 20) if error else b""
+
+
 def same_destination(packet: bytes, other: bytes) -> bool:
-    """Tell, without a look at a table, whether two packets surely go to the same address."""
+    """Tell, without a look at a table, whether two packets surely go to the same peer: both addresses are equal."""
     if not packet or not other or packet[0] != other[0]:
         return False
-    start, end = (16, 20) if packet[0] >> 4 == 4 else (24, 40)
+    start, end = (12, 20) if packet[0] >> 4 == 4 else (8, 40)
     return len(packet) >= end and len(other) >= end and octets.same(packet, other, start, end)
 
 
 class Routes(Generic[Value]):
     """Finds the peer of a captured packet by its destination."""
 
-    def __init__(self, entries: Iterable[tuple[Network, Value]]) -> None:
-        """Take each peer's destinations with the peer."""
-        self._table = PrefixTable(entries)
+    def __init__(self, entries: Iterable[tuple[Network, Value]], local: Sequence[Network] = ()) -> None:
+        """Take each peer's destinations with the peer, and the networks of this host."""
+        self._peers = PrefixTable(entries)
+        self._never = PrefixTable((network, True) for network in NEVER)
         self._cache: dict[bytes, Value | None] = {}
+        self.set_local(local)
+
+    def set_local(self, local: Sequence[Network]) -> None:
+        """Replace this host's networks: its addresses have changed."""
+        self._local = PrefixTable((network, True) for network in local)
+        self._cache.clear()
 
     def find(self, packet: bytes) -> Value | None:
-        """Give the peer that the packet goes to; None when there is none or it is no IP packet."""
-        version = packet[0] >> 4 if packet else 0
-        destination = packet[16:20] if version == 4 else packet[24:40] if version == 6 and len(packet) >= 40 else b""
-        try:
-            return self._cache[destination]
-        except KeyError:
-            return self._look_up(destination)
+        """Give the peer that the packet goes to.
 
-    def _look_up(self, destination: bytes) -> Value | None:
-        if len(destination) not in (4, 16):
+        Returns:
+            None when there is none, when it is no IP packet, or when it goes round: the same peer may have sent it
+            here, since its source is the peer's and its destination is ours. That happens where networks overlap.
+        """
+        version = packet[0] >> 4 if packet else 0
+        addresses = packet[12:20] if version == 4 else packet[8:40] if version == 6 and len(packet) >= 40 else b""
+        try:
+            return self._cache[addresses]
+        except KeyError:
+            return self._look_up(addresses)
+
+    def _look_up(self, addresses: bytes) -> Value | None:
+        half = len(addresses) // 2
+        if half not in (4, 16):
             return None
+        source, destination = addresses[:half], addresses[half:]
         if len(self._cache) >= CACHE_SIZE:
             self._cache.clear()
-        found = self._cache[destination] = self._table.find(destination)
+        found = None if self._never.find(destination) else self._peers.find(destination)
+        if found is not None and self._local.find(destination) and not self._local.find(source):
+            found = None if self._peers.find(source) is found else found
+        self._cache[addresses] = found
         return found
 
 
@@ -132,7 +181,23 @@ class Admission:
             self._addresses = addresses
             known = self._cache.get(addresses)
             self._reason = self._judge(addresses) if known is None else known
+        if self._reason == "foreign_source" and self._reports(packet, addresses):
+            return ""
         return self._reason
+
+    def _reports(self, packet: bytes, addresses: bytes) -> bool:
+        """Tell whether a packet reports to us an error about a packet that we may have sent to the peer.
+
+        A router between the peer and whatever is behind it has an address of its own (RFC 1812, section 4.3.2.4).
+        """
+        quoted = quoted_addresses(packet)
+        half = len(addresses) // 2
+        return (
+            len(quoted) == len(addresses)
+            and bool(self._destinations.find(addresses[half:]))
+            and bool(self._destinations.find(quoted[:half]))
+            and bool(self._sources.find(quoted[half:]))
+        )
 
     def _judge(self, addresses: bytes) -> str:
         half = len(addresses) // 2

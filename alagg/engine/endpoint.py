@@ -56,9 +56,8 @@ class Endpoint:
                 self.peers[settings.name].update(settings, now)
             else:
                 self.peers[settings.name] = Peer(settings, self.settings, self._local, now)
-        self._routes = Routes(
-            (network, peer) for peer in self.peers.values() for network in peer.settings.destinations
-        )
+        entries = ((network, peer) for peer in self.peers.values() for network in peer.settings.destinations)
+        self._routes = Routes(entries, self._local)
         self._peer_of = {link: peer for peer in self.peers.values() for link in peer.links.values()}
         self._touched = dict.fromkeys(self.peers.values())
         self._deadline = now
@@ -66,6 +65,7 @@ class Endpoint:
     def set_local(self, local: Sequence[Network]) -> None:
         """Take the networks of this host anew: its addresses have changed."""
         self._local = tuple(local)
+        self._routes.set_local(self._local)
         for peer in self.peers.values():
             peer.set_local(self._local)
 

@@ -7,8 +7,9 @@ queue that holds the device alive is detached: nothing waits in it unseen.
 
 Packets that the workers write to it come in by the device, and IPv4's reverse path filter looks at them. The route
 back leads by the device, unless the host has a more specific one elsewhere; so the device's own filter is loose,
-which also loosens a strict one set for all interfaces. IPv6 has no such filter. Found out by experiment, kept in
-tests/system/test_device.py.
+which also loosens a strict one set for all interfaces. Where the host has no filter, the device has none either: a
+router on the way reports errors from an address that perhaps no route leads to. IPv6 has no such filter. Found out by
+experiment, kept in tests/system/test_device.py.
 
 Found out there, too: with the source addresses on the device as well,
 local sockets go on when a link's interface is switched off, deleted and made again, or loses its address; and
@@ -39,7 +40,6 @@ _PATIENCE: Final = 2.0
 """Seconds in which a killed node's last child must have given the device up."""
 
 _SETTINGS: Final = {
-    "ipv4": {"rp_filter": "2"},
     "ipv6": {
         "disable_ipv6": "0",
         "addr_gen_mode": "1",  # no link-local address, so no router solicitations and no listener reports
@@ -78,6 +78,7 @@ class Device:
             for setting, value in settings.items():
                 # Where it cannot be set (no IPv6, /proc read-only) the device still does what it is for.
                 sysctl.write(f"net/{family}/conf/{name}/{setting}", value)
+        sysctl.write(f"net/ipv4/conf/{name}/rp_filter", _reverse_path_filter())
 
     @property
     def layout(self) -> Layout:
@@ -126,6 +127,12 @@ class Device:
         for route in before:
             if route.destination not in new:
                 netlink.delete_route(self.index, route)
+
+
+def _reverse_path_filter() -> str:
+    """Give the device's `rp_filter`: loose (2), or off (0) where the host does not filter new interfaces."""
+    wanted = {sysctl.read(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", "default")}
+    return "0" if wanted <= {"0", None} else "2"
 
 
 def _union(before: Layout, wanted: Layout) -> Layout:

@@ -181,8 +181,17 @@ def test_reverse_path_filter_lets_every_destination_in(hosts: Hosts, everywhere:
         assert receives(IP(src=source, dst=str(A4)))
 
 
-def test_reverse_path_filter_stops_what_no_route_leads_to(hosts: Hosts, made: Device) -> None:
-    assert not receives(IP(src="198.51.100.7", dst=str(A4)))
+@pytest.mark.parametrize("name", ["all", "default"])
+@pytest.mark.parametrize("everywhere", "012")
+def test_what_no_route_leads_to_comes_in_only_where_the_host_filters_nothing(
+    hosts: Hosts, everywhere: str, name: str
+) -> None:
+    """A router's errors come from such addresses."""
+    hosts.a.run(["sh", "-c", "echo 0 | tee /proc/sys/net/ipv4/conf/*/rp_filter"])
+    hosts.a.sysctl({f"net.ipv4.conf.{name}.rp_filter": everywhere})
+    with closing(Device("alagg0")) as opened:
+        opened.apply(LAYOUT)
+        assert receives(IP(src="198.51.100.7", dst=str(A4))) == (everywhere == "0")
 
 
 def test_nothing_is_needed_for_ipv6(hosts: Hosts, made: Device) -> None:
