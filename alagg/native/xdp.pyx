@@ -77,7 +77,8 @@ DEF CHUNK = 2048     # bytes for each
 DEF PREFIX = 14      # of the Ethernet header
 DEF HEADER = 24      # of the Alagg header at least
 DEF MAX_HEADER = 64  # and at most
-DEF STALLS = 4       # calls in a row that hand nothing over before the link counts as full
+DEF BUDGET = 32      # frames that the kernel takes with one call at most
+DEF STALLS = 4       # calls beyond those, before what is left has to wait
 
 
 @cython.final
@@ -98,7 +99,7 @@ cdef class Sender:
     cdef uint32_t *_done_consumer
     cdef uint64_t _free[SLOTS]
     cdef Py_ssize_t _free_count
-    cdef uint32_t _first
+    cdef int _error
 
     def __cinit__(self, unsigned int interface, unsigned int queue):
         cdef Py_ssize_t index
@@ -170,6 +171,7 @@ cdef class Sender:
         cdef Py_ssize_t total = PyList_GET_SIZE(payloads)
         cdef Py_ssize_t done = 0
         cdef Py_ssize_t filled, taken
+        cdef uint32_t first
         cdef Py_ssize_t stride = PyByteArray_GET_SIZE(headers) // total if total else HEADER
         if PyBytes_GET_SIZE(prefix) != PREFIX or PyByteArray_GET_SIZE(headers) != total * stride:
             raise ValueError("an Ethernet header, and an Alagg header for each payload")
@@ -177,16 +179,28 @@ cdef class Sender:
             raise ValueError("an Alagg header for each payload has 24 to 64 bytes")
         if self._descriptor < 0:
             raise ValueError("the port is closed")
-        while done < total:
+        while done < total and not self._error:
+            first = self._tx_producer[0]
             filled = self._fill(prefix, headers, stride, payloads, done, total)
             with nogil:
-                taken = self._hand_over()
-            done += taken
-            if taken < filled or filled == 0:
-                if done == 0 and errno not in (0, EAGAIN, EBUSY, ENOBUFS, EINTR):
-                    PyErr_SetFromErrno(OSError)
+                self._error = self._hand_over()
+            if self._error:
+                taken = <int32_t> (alagg_load_acquire(self._tx_consumer) - first)
+                done += max(taken, 0)
+            else:
+                done += filled
+            if filled == 0:
                 break
+        if done == 0 and self._error:
+            errno_set(self._error)
+            PyErr_SetFromErrno(OSError)
         return done
+
+    cpdef flush(self):
+        """Hand over what the kernel had no room for before."""
+        if self._descriptor >= 0 and not self._error:
+            with nogil:
+                self._error = self._hand_over()
 
     cdef Py_ssize_t _fill(
         self, bytes prefix, bytearray headers, Py_ssize_t stride, list payloads, Py_ssize_t start, Py_ssize_t total
@@ -200,7 +214,6 @@ cdef class Sender:
         cdef Py_ssize_t room = SLOTS - <Py_ssize_t> <uint32_t> (producer - alagg_load_acquire(self._tx_consumer))
         self._reclaim()
         cdef Py_ssize_t limit = min(total - start, self._free_count, room)
-        self._first = producer
         for count in range(limit):
             if not PyBytes_CheckExact(payloads[start + count]):
                 self._free_count += count  # the kernel has not seen what was written so far
@@ -208,8 +221,8 @@ cdef class Sender:
             payload = <bytes> payloads[start + count]
             size = PyBytes_GET_SIZE(payload)
             if size > CHUNK - PREFIX - stride:
-                errno_set(EMSGSIZE)
                 if count == 0 and start == 0:
+                    errno_set(EMSGSIZE)
                     PyErr_SetFromErrno(OSError)
                 limit = count
                 break
@@ -225,43 +238,30 @@ cdef class Sender:
         return limit
 
     cdef void _reclaim(self) noexcept:
-        """Take back the memory of the frames that the kernel has done with."""
+        """Take back the memory of the frames that the kernel has done with, and of no others."""
         cdef uint32_t consumer = self._done_consumer[0]
         cdef uint32_t producer = alagg_load_acquire(self._done_producer)
-        while consumer != producer:
+        while consumer != producer and self._free_count < SLOTS:
             self._free[self._free_count] = self._done[consumer & (SLOTS - 1)]
             self._free_count += 1
             consumer += 1
         alagg_store_release(self._done_consumer, consumer)
 
-    cdef Py_ssize_t _hand_over(self) noexcept nogil:
-        """Let the kernel take the frames in the ring; give how many of those that `_fill` wrote it took."""
-        cdef uint32_t producer = self._tx_producer[0]
-        cdef uint32_t consumer = alagg_load_acquire(self._tx_consumer)
-        cdef uint32_t before
-        cdef int stalls = 0
-        errno_set(0)
-        while consumer != producer and stalls < STALLS:
-            before = consumer
-            # One call takes 32 frames at most.
-            if sendto(self._descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0:
-                if errno != EAGAIN and errno != EBUSY and errno != ENOBUFS and errno != EINTR:
-                    stalls = STALLS
-            consumer = alagg_load_acquire(self._tx_consumer)
-            stalls = stalls if consumer != before and stalls < STALLS else stalls + 1
-        # What was taken back before may still stand in the ring before them.
-        if <int32_t> (consumer - self._first) < 0:
-            consumer = self._first
-        self._take_back(consumer, producer)
-        return <Py_ssize_t> (consumer - self._first)
+    cdef int _hand_over(self) noexcept nogil:
+        """Let the kernel take the frames in the ring; give the error after which it takes none any more, or 0.
 
-    cdef void _take_back(self, uint32_t consumer, uint32_t producer) noexcept nogil:
-        """Void what the kernel did not take: it skips frames without bytes (`xp_aligned_validate_desc`)."""
-        while consumer != producer:
-            producer -= 1
-            self._free[self._free_count] = self._tx[producer & (SLOTS - 1)].addr
-            self._free_count += 1
-            self._tx[producer & (SLOTS - 1)].len = 0
+        What it has no room for stays in the ring for the next call, as in a socket's buffer. How far it has come is
+        known for sure only when a call succeeds: before Linux 6.17, one that fails does not say what it took.
+        """
+        cdef uint32_t waiting = self._tx_producer[0] - alagg_load_acquire(self._tx_consumer)
+        cdef uint32_t call
+        if waiting:
+            for call in range(waiting // BUDGET + STALLS):
+                if sendto(self._descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0:
+                    return 0
+                if errno != EAGAIN and errno != EBUSY and errno != ENOBUFS and errno != EINTR:
+                    return errno
+        return 0
 
     cpdef close(self):
         with nogil:

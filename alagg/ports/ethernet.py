@@ -148,6 +148,8 @@ class EthernetPort:
             reason: why, in words.
             mtu: the interface's MTU now; larger frames than `MAX_XDP_MTU` do not go that way.
         """
+        if self._xdp is not None:
+            self._xdp.flush()  # the last frames of a burst wait for nobody else
         self._xdp_wanted = allowed and mtu <= MAX_XDP_MTU
         self._reason = f"the MTU is above {MAX_XDP_MTU}" if allowed and not self._xdp_wanted else reason
         if not self._xdp_wanted:
