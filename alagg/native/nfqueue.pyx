@@ -5,7 +5,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_SetFromErrno
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -87,10 +87,10 @@ cdef struct Verdict:
 cdef class Reader:
     """Reads the messages of a queue, at most `batch` at once."""
 
-    cdef readonly long captured
-    cdef readonly long dropped_oversize
-    cdef readonly long dropped_malformed
-    cdef readonly long overruns
+    cdef readonly int64_t captured
+    cdef readonly int64_t dropped_oversize
+    cdef readonly int64_t dropped_malformed
+    cdef readonly int64_t overruns
     cdef readonly uint32_t last
     cdef int _descriptor
     cdef uint32_t _settled

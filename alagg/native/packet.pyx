@@ -14,7 +14,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from *:
     """
-    /* Make a bytes object, made for more and known to nobody else, as long as what was written into it. */
+    /* Cut a bytes object, made for more and known to nobody else, to the size of what was written into it. */
     static inline void alagg_resize(PyObject *object, Py_ssize_t size)
     {
         #pragma GCC diagnostic push

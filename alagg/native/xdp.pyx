@@ -12,12 +12,24 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SI
 from cpython.exc cimport PyErr_SetFromErrno
 from cpython.list cimport PyList_GET_SIZE
 from libc.errno cimport EAGAIN, EBUSY, EINTR, EMSGSIZE, ENOBUFS, errno
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 
+cdef extern from *:
+    """
+    #include <sys/mman.h>
+    /* The rings lie beyond 4 GiB, where a 32-bit machine's mmap does not reach. */
+    #ifdef __GLIBC__
+    #define alagg_mmap mmap64
+    #else
+    #define alagg_mmap mmap
+    #endif
+    """
+    void *mmap "alagg_mmap"(void *addr, size_t length, int prot, int flags, int fd, int64_t offset) nogil
+
+
 cdef extern from "sys/mman.h" nogil:
-    void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset)
     int munmap(void *addr, size_t length)
     int PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_SHARED, MAP_ANONYMOUS, MAP_POPULATE
     void *MAP_FAILED
@@ -41,7 +53,7 @@ cdef extern from "unistd.h" nogil:
 cdef extern from "linux/if_xdp.h" nogil:
     int SOL_XDP "283"
     int XDP_MMAP_OFFSETS, XDP_TX_RING, XDP_UMEM_REG, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_COPY
-    long XDP_PGOFF_TX_RING, XDP_UMEM_PGOFF_COMPLETION_RING
+    int64_t XDP_PGOFF_TX_RING, XDP_UMEM_PGOFF_COMPLETION_RING
     struct xdp_umem_reg:
         uint64_t addr
         uint64_t len
@@ -57,8 +69,8 @@ cdef extern from "linux/if_xdp.h" nogil:
         uint64_t addr
         uint32_t len
     struct sockaddr_xdp:
-        unsigned short sxdp_family
-        unsigned short sxdp_flags
+        uint16_t sxdp_family
+        uint16_t sxdp_flags
         uint32_t sxdp_ifindex
         uint32_t sxdp_queue_id
 
@@ -291,7 +303,7 @@ cdef int _checked(int result) except -1:
     return result
 
 
-cdef void *_mapped(int descriptor, size_t size, long offset) except NULL:
+cdef void *_mapped(int descriptor, size_t size, int64_t offset) except NULL:
     cdef void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, descriptor, offset)
     if mapped == MAP_FAILED:
         PyErr_SetFromErrno(OSError)

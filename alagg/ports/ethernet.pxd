@@ -1,6 +1,8 @@
+from libc.stdint cimport int64_t
+
 cdef class EthernetPort:
     cdef readonly str interface
-    cdef public long rx_dropped
+    cdef public int64_t rx_dropped
     cdef object _ethertype
     cdef tuple _lanes
     cdef readonly dict _prefixes
@@ -8,7 +10,7 @@ cdef class EthernetPort:
     cdef object _sending
     cdef public object _xdp
     cdef bint _xdp_wanted
-    cdef public long _xdp_attempts
+    cdef public int _xdp_attempts
     cdef public str _reason
     cdef public str _refusal
     cdef readonly object _opener
