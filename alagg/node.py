@@ -28,6 +28,7 @@ from alagg.control.socket import ControlServer
 from alagg.messages import HostFacts, InterfaceFacts, Reconfigure
 from alagg.system import HostError
 from alagg.system.journal import Journal
+from alagg.system.limits import allow_descriptors
 from alagg.workers import NoAnswerError, Workers
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run(config: Config, pcap: Path | None = None) -> int:
         WorkerError: a worker cannot work or has died; the host is as it was.
         ControlError: the control socket cannot be set up.
     """
+    allow_descriptors(config)
     with ExitStack() as stack:
         node = Node(config, pcap, stack)
         node.serve()

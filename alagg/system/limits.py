@@ -1,0 +1,40 @@
+"""The limit of open files (RLIMIT_NOFILE): raised as far as the host allows, or one line that says how many lack."""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING, Final
+
+from alagg.system import HostError
+
+if TYPE_CHECKING:
+    from alagg.config import Config
+
+PLENTY: Final = 1 << 16
+"""What suffices for any configuration that a reload may bring."""
+
+
+def needed(config: Config) -> int:
+    """Give how many descriptors the supervisor or a worker has open at most.
+
+    For each interface, a worker has two sockets and one of AF_XDP; those that it has closed go a little later.
+    """
+    return 64 + 2 * config.workers + 6 * len({link.interface for link in config.links})
+
+
+def allow_descriptors(config: Config) -> None:
+    """Let this process, and those that it starts, have as many descriptors as a configuration takes.
+
+    Raises:
+        HostError: the host does not allow so many. A node that runs out of them on the way cannot even tidy up.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = PLENTY
+    if hard < needed(config):
+        raise HostError(
+            f"the limit of open files (ulimit -n, LimitNOFILE of a unit) is {hard}: "
+            f"{needed(config)} are needed for {len(config.links)} links"
+        )
+    if 0 <= soft < min(hard, PLENTY):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, PLENTY), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
