@@ -25,7 +25,7 @@ from alagg.engine.header import SIZE
 from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
 from alagg.messages import Failed, HostFacts, Ready, Reconfigure, SnapshotRequest
 from alagg.ports.ethernet import EthernetPort
-from alagg.ports.nfqueue import NfqueueCapture
+from alagg.ports.nfqueue import LIMITS, NfqueueCapture
 from alagg.ports.pcap import Pcap, PcapFile
 from alagg.ports.rawip import RawInjector
 from alagg.ports.trace import Trace
@@ -223,6 +223,7 @@ class Worker:
         endpoint.settle()
         packets = endpoint.take_packets()
         if packets:
+            LIMITS.watch(packets)
             self.injector.send(packets)
         for event in endpoint.take_events():
             log_event(event, endpoint.settings.lane)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULES: Final = (
-    "addresses", "crc", "endpoint", "fragment", "header", "latent", "link", "merge", "monitor", "peer", "receiver",
-    "recovery", "reorder", "scheduler", "segment", "sender", "sequence", "vnet",
+    "addresses", "crc", "endpoint", "fragment", "header", "latent", "link", "merge", "monitor", "mss", "peer",
+    "receiver", "recovery", "reorder", "scheduler", "segment", "sender", "sequence", "vnet",
 )  # fmt: skip
 """The modules of the engine that a form has as its attributes."""
 

@@ -7,6 +7,7 @@ into a buffer of full size, and one verdict drops a whole batch (linux/netfilter
 
 from __future__ import annotations
 
+import mmap
 import os
 import socket
 import struct
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from netfilterqueue import NetfilterQueue
 
 from alagg import form
+from alagg.engine.mss import MEMORY, SegmentLimits
 from alagg.engine.segment import cut
 from alagg.ports.base import BATCH
 from alagg.ports.netlink import SUBSYSTEM, request
@@ -41,11 +43,16 @@ PROC_FILE: Final = Path("/proc/net/netfilter/nfnetlink_queue")
 SUPER_BATCH: Final = 8
 """Super-packets that one read takes at most: each becomes some 45 segments."""
 
+LIMITS: Final = SegmentLimits(mmap.mmap(-1, MEMORY))
+"""How large segments may be. Made before workers are forked, so that all share it: a flow's answers, from which it
+learns, often come to another worker than its packets."""
+
 _MSG_CONFIG = SUBSYSTEM | 2
 _CFG_PARAMS, _CFG_MASK, _CFG_FLAGS = 2, 4, 5
 _FLAG_GSO = 4
 _COPY_PACKET = 2
-_UNFINISHED = 1 | 2  # NFQA_SKB_CSUMNOTREADY, NFQA_SKB_GSO
+_GSO = 2  # NFQA_SKB_GSO
+_UNFINISHED = 1 | _GSO  # NFQA_SKB_CSUMNOTREADY
 
 
 class NfqueueCapture:
@@ -65,6 +72,7 @@ class NfqueueCapture:
         self.queue = queue
         self.segment_size = 1280
         """Bytes of the largest segment that a super-packet is cut into, IP header included."""
+        self._limits = LIMITS
         self.super_packets = 0
         """Packets that were cut."""
         self._segments_more = 0
@@ -120,7 +128,12 @@ class NfqueueCapture:
         segments: list[bytes] = []
         for packet, info in zip(packets, infos, strict=True):
             if info & _UNFINISHED:
-                pieces = cut(packet, self.segment_size)
+                size = self.segment_size
+                if info & _GSO:
+                    size = min(size, self._limits.size(packet))
+                else:
+                    self._limits.note(packet)
+                pieces = cut(packet, size)
                 self.super_packets += len(pieces) > 1
                 self._segments_more += len(pieces) - 1
                 segments += pieces

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.engine.packets import UDP
 from tests.fuzz.mutants import TEMPLATES
 from tests.native.messages import CAP_LEN, PAYLOAD, SKB_INFO, attribute, message, packet_hdr
 
@@ -45,6 +47,26 @@ def cut() -> Iterator[tuple[str, bytes]]:
         yield f"packet-{number}", b"\0\x64\x01" + packet.pack_partial() + bytes(100)
 
 
+def finish() -> Iterator[tuple[str, bytes]]:
+    """Give packets of each kind with the headers that go with them, cut to 100 bytes of payload."""
+    for number, packet in enumerate(TEMPLATES):
+        kind = b"\x05" if packet.protocol == UDP else b"\x01" if packet.version == 4 else b"\x04"
+        head = b"\x01" + kind + b"\0\0\x64\0\x14\0\x10\0"
+        yield f"template-{number}", b"\x05\xdc" + head + b"\x01" + packet.pack_partial() + bytes(100)
+        yield f"mutant-{number}", b"\x05\xdc" + head + b"\0\x02" + bytes([number]) + b"\x03\x20"
+
+
+def learn() -> Iterator[tuple[str, bytes]]:
+    """Give beginnings of connections, and an error of a router that quotes one."""
+    for number, packet in enumerate(TEMPLATES):
+        begin = replace(packet, flags=0x02, options=b"\x02\x04\x05\x50", payload=b"").pack()
+        error = b"\x03\x04\0\0\0\0\x05\x14" if packet.version == 4 else b"\x02\0\0\0\0\0\x05\x14"
+        quoting = replace(packet, protocol=1 if packet.version == 4 else 58).pack()
+        quoting = quoting[: 20 if packet.version == 4 else 40] + error + begin
+        yield f"begin-{number}", b"".join(b"\x01" + bytes([len(one)]) + one for one in (begin, quoting[:255]))
+        yield f"mutant-{number}", b"\0\x02" + bytes([number]) + b"\0\x64"
+
+
 def merge() -> Iterator[tuple[str, bytes]]:
     """Give batches of four packets that follow each other, of each kind."""
     for number in range(len(TEMPLATES)):
@@ -63,7 +85,7 @@ def netlink() -> Iterator[tuple[str, bytes]]:
 
 def main() -> None:
     """Write everything."""
-    for seeds in (header, node, cut, merge, netlink):
+    for seeds in (header, node, cut, finish, learn, merge, netlink):
         folder = CORPUS / seeds.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in seeds():

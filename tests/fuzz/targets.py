@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google_crc32c import value as crc32c
 
 from alagg.engine.header import COOKIE_SIZE, DATA, MALFORMED_REASONS, PROBE, PROBE_REPLY
+from alagg.engine.vnet import SIZE
 from tests import forms
 from tests.engine.helpers import ONE, ONE6, TWO, TWO6, frame, ipv4, ipv6
 from tests.fuzz import mutants
@@ -24,7 +25,7 @@ from tests.fuzz.test_fuzz_merge import check_item
 from tests.fuzz.test_fuzz_netlink import check as check_readers
 from tests.fuzz.test_fuzz_segment import check as check_cut
 from tests.fuzz.test_fuzz_segment import check_completion
-from tests.twins import LINKS, WINDOWS, Twins
+from tests.twins import HERE, LINKS, THERE, WINDOWS, Twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,6 +175,35 @@ def cut(data: bytes) -> None:
     check_completion(packet)
 
 
+def finish(data: bytes) -> None:
+    """Finish a packet of a device by any header."""
+    tape = Tape(data)
+    size = tape.number(2)
+    head = tape.take(SIZE).ljust(SIZE, b"\0")
+    packet = tape.rest() if tape.number() & 1 else mutants.packet(tape, b"")
+    results = [engine.vnet.finish(packet, head, size) for engine in forms.both()]
+    assert all(result == results[0] for result in results)
+    assert all(results[0]) or not packet
+
+
+def learn(data: bytes) -> None:
+    """Judge packets of a peer, learn from them, and ask of each how large what goes back may be."""
+    tape = Tape(data)
+    limits = [engine.mss.SegmentLimits() for engine in forms.both()]
+    admissions = [engine.addresses.Admission(THERE, HERE) for engine in forms.both()]
+    before = b""
+    while tape:
+        any_bytes = tape.number() & 1
+        before = tape.take(tape.number()) if any_bytes else mutants.packet(tape, before)
+        results = []
+        for limit, admission in zip(limits, admissions, strict=True):
+            limit.watch([before])
+            limit.note(before)
+            results.append((admission.refusal(before), limit.size(before)))
+        assert all(result == results[0] for result in results)
+        assert results[0][1] >= 88
+
+
 def merge(data: bytes) -> None:
     """Merge a batch of packets, and the next one."""
     tape = Tape(data)
@@ -207,6 +237,6 @@ def _readers() -> list[Any]:
 
 
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
-    "header": header, "node": node, "cut": cut, "merge": merge, "netlink": netlink,
+    "header": header, "node": node, "cut": cut, "finish": finish, "learn": learn, "merge": merge, "netlink": netlink,
 }  # fmt: skip
 """Every target by its name, which is also that of its folder in `corpus`."""

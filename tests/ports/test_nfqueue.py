@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from alagg.engine.mss import SegmentLimits
 from alagg.ports import nfqueue
 from alagg.ports.base import BATCH
 from alagg.ports.nfqueue import MAX_PAYLOAD, QUEUE_LENGTH, NfqueueCapture
@@ -158,8 +159,26 @@ def test_tcp_comes_in_segments_that_fit_the_wire(lab: Lab, capture: NfqueueCaptu
     assert capture.counters()["super_packets"] == 0
 
 
+class Wide(SegmentLimits):
+    """Receivers that take anything."""
+
+    def size(self, packet: bytes) -> int:
+        return 65_535
+
+
 @pytest.mark.parametrize("family", [4, 6])
-def test_super_packets_are_cut_to_the_size_that_was_asked_for(lab: Lab, family: int) -> None:
+def test_super_packets_of_an_unknown_connection_are_cut_to_what_everybody_takes(lab: Lab, family: int) -> None:
+    with captured(lab.a, QUEUE, super_packets=True) as capture:
+        capture.segment_size = 1400
+        packets = taken_from_tcp(lab, capture, family, bytes(9000))
+    assert max(map(len, packets)) == {4: 576, 6: 1280}[family]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_super_packets_are_cut_to_the_size_that_was_asked_for(
+    lab: Lab, family: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nfqueue, "LIMITS", Wide())
     payload = bytes(number % 251 for number in range(9000))
     with captured(lab.a, QUEUE, super_packets=True) as capture:
         capture.segment_size = 1400
