@@ -11,6 +11,7 @@ class Reader:
     dropped_oversize: int
     dropped_malformed: int
     overruns: int
+    disowned: int
     last: int
     def __new__(cls, sock: socket, batch: int) -> Self: ...
     def read(self) -> tuple[list[bytes], list[int]]:

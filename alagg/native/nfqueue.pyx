@@ -4,8 +4,8 @@
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_SetFromErrno
-from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
-from libc.stdint cimport int64_t, uint16_t, uint32_t
+from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENODEV, EPERM, errno
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -91,6 +91,7 @@ cdef class Reader:
     cdef readonly int64_t dropped_oversize
     cdef readonly int64_t dropped_malformed
     cdef readonly int64_t overruns
+    cdef readonly int64_t disowned
     cdef readonly uint32_t last
     cdef int _descriptor
     cdef uint32_t _settled
@@ -141,7 +142,6 @@ cdef class Reader:
         cdef ssize_t sent
         if self.last == self._settled:
             return
-        self._settled = self.last
         memset(&verdict, 0, sizeof(verdict))
         verdict.message.nlmsg_len = sizeof(verdict)
         verdict.message.nlmsg_type = MSG_VERDICT_BATCH
@@ -155,6 +155,7 @@ cdef class Reader:
             sent = send(self._descriptor, &verdict, sizeof(verdict), MSG_DONTWAIT)
         if sent < 0:
             PyErr_SetFromErrno(OSError)
+        self._settled = self.last
 
     def parse(self, bytes message not None):
         """Parse one message from memory, as `read` does: for tests."""
@@ -171,12 +172,16 @@ cdef class Reader:
         cdef bint oversize = False
         cdef uint32_t info = 0
         cdef uint16_t length, kind
+        cdef int32_t error
         if size < HEADERS:
             self.dropped_malformed += 1
             return
         memcpy(&kind, message + 4, 2)
         if kind != MSG_PACKET:
             self.dropped_malformed += kind != NLMSG_ERROR
+            if kind == NLMSG_ERROR:
+                memcpy(&error, message + 16, 4)
+                self.disowned += error == -ENODEV or error == -EPERM
             return
         while offset + 4 <= size:
             memcpy(&length, message + offset, 2)

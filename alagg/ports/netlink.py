@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from typing import Final
@@ -14,7 +15,7 @@ MSG_PACKET: Final = SUBSYSTEM | 0
 
 _MSG_VERDICT_BATCH = SUBSYSTEM | 3
 _NLMSG_ERROR = 2
-_NLM_F_REQUEST = 1
+_NLM_F_REQUEST, _NLM_F_ACK = 1, 4
 _NF_DROP = 0
 _ATTR_VERDICT_HDR = 2
 _ATTR_PACKET_HDR, _ATTR_PAYLOAD, _ATTR_CAP_LEN, _ATTR_SKB_INFO = 1, 10, 13, 14
@@ -27,14 +28,38 @@ _ATTR = struct.Struct("=HH")
 _BE32 = struct.Struct("!I")
 _NLMSG = struct.Struct("=IHHII")
 _NFGEN = struct.Struct("!BBH")
+_ERROR = struct.Struct("=i")
 
 
-def request(kind: int, queue: int, *attributes: tuple[int, bytes]) -> bytes:
-    """Give a message about a queue to the kernel (linux/netfilter/nfnetlink_queue.h)."""
+def request(kind: int, queue: int, *attributes: tuple[int, bytes], acknowledge: bool = False) -> bytes:
+    """Give a message about a queue to the kernel (linux/netfilter/nfnetlink_queue.h).
+
+    Args:
+        kind: the message's type.
+        queue: the queue's number.
+        attributes: numbers and contents.
+        acknowledge: have the kernel say whether it did as it was told, see `confirm`.
+    """
     body = _NFGEN.pack(socket.AF_UNSPEC, 0, queue)
     for attribute, value in attributes:
         body += _ATTR.pack(4 + len(value), attribute) + value + bytes(-len(value) % 4)
-    return _NLMSG.pack(16 + len(body), kind, _NLM_F_REQUEST, 0, 0) + body
+    flags = _NLM_F_REQUEST | (_NLM_F_ACK if acknowledge else 0)
+    return _NLMSG.pack(16 + len(body), kind, flags, 0, 0) + body
+
+
+def confirm(sock: socket.socket) -> None:
+    """Wait for the answer to a message that asked for one.
+
+    Raises:
+        OSError: the kernel refused it, or does not answer.
+    """
+    while True:
+        answer = sock.recv(_BUFFER)
+        if len(answer) >= _HEADERS and _TYPE.unpack_from(answer)[0] == _NLMSG_ERROR:
+            (code,) = _ERROR.unpack_from(answer, 16)
+            if code:
+                raise OSError(-code, os.strerror(-code))
+            return
 
 
 class Reader:
@@ -50,6 +75,8 @@ class Reader:
         """Messages that carried no packet."""
         self.overruns = 0
         """How often the kernel said that it had dropped packets (ENOBUFS)."""
+        self.disowned = 0
+        """How often the kernel said that there is no such queue, or that it is another program's."""
         self.last = 0
         """The id of the last packet."""
         self._settled = 0
@@ -87,9 +114,9 @@ class Reader:
             OSError: the kernel cannot be told.
         """
         if self.last != self._settled:
-            self._settled = self.last
             verdict = struct.pack("!II", _NF_DROP, self.last)
             self._socket.send(request(_MSG_VERDICT_BATCH, queue, (_ATTR_VERDICT_HDR, verdict)))
+            self._settled = self.last
 
     def parse(self, message: bytes) -> tuple[list[bytes], list[int]]:
         """Parse one message from memory, as `read` does: for tests."""
@@ -103,7 +130,7 @@ class Reader:
         size = len(message)
         kind = _TYPE.unpack_from(message)[0] if size >= _HEADERS else -1
         if kind != MSG_PACKET:
-            self.dropped_malformed += kind != _NLMSG_ERROR
+            self._parse_other(kind, message)
             return
         payload, oversize, info, offset = b"", False, 0, _HEADERS
         while offset + 4 <= size:
@@ -126,5 +153,12 @@ class Reader:
         elif payload:
             packets.append(payload)
             infos.append(info)
+        else:
+            self.dropped_malformed += 1
+
+    def _parse_other(self, kind: int, message: memoryview) -> None:
+        """Count a message that is no packet; it may be the answer to a verdict or a configuration."""
+        if kind == _NLMSG_ERROR:
+            self.disowned += -_ERROR.unpack_from(message, 16)[0] in (errno.ENODEV, errno.EPERM)
         else:
             self.dropped_malformed += 1

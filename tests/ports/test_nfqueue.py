@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import select
 import socket
 import struct
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
 from alagg.engine.mss import SegmentLimits
 from alagg.ports import nfqueue
 from alagg.ports.base import BATCH
+from alagg.ports.netlink import SUBSYSTEM, request
 from alagg.ports.nfqueue import MAX_PAYLOAD, QUEUE_LENGTH, NfqueueCapture
 from tests.packets import checksum
 from tests.ports.conftest import inside
@@ -22,12 +25,14 @@ if TYPE_CHECKING:
 
     from alagg.lab.host import Host
     from alagg.lab.topology import Lab
+    from alagg.ports.netlink import Reader
 
 pytestmark = pytest.mark.netns
 
 _SO_SNDBUFFORCE: Final = 32
 QUEUE: Final = 7
 UDP: Final = 8
+MSG_CONFIG: Final = SUBSYSTEM | 2
 HEADERS: Final = {4: 20 + UDP, 6: 40 + UDP}
 
 
@@ -304,7 +309,7 @@ def flood(sender: socket.socket, count: int, payload: bytes) -> None:
 def test_second_program_on_a_queue_is_refused_and_harms_nothing(
     capture: NfqueueCapture, senders: dict[int, socket.socket]
 ) -> None:
-    with pytest.raises(OSError, match="Failed to create queue"):
+    with pytest.raises(OSError, match="not permitted"):
         NfqueueCapture(QUEUE)
     senders[4].send(b"x")
     assert len(take(capture)) == 1
@@ -323,3 +328,108 @@ def test_counters_survive_a_queue_that_is_gone(lab: Lab) -> None:
     with captured(lab.a) as opened:
         opened.close()
         assert opened.counters()["dropped_queue_full"] == 0
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------
+
+
+class Refusing:
+    """A reader to which the kernel refuses what it asks for."""
+
+    captured = dropped_oversize = dropped_malformed = overruns = disowned = 0
+
+    def __init__(self, number: int) -> None:
+        self.error = OSError(number, "as told")
+
+    def read(self) -> None:
+        raise self.error
+
+    def settle(self, _: int) -> None:
+        raise self.error
+
+
+def unbind(capture: NfqueueCapture) -> None:
+    """Take the queue away, as when the kernel's module is loaded anew."""
+    capture._socket.send(request(MSG_CONFIG, QUEUE, (1, struct.pack("!BxH", 2, 0))))
+
+
+def test_verdict_that_fails_is_counted_told_once_and_made_up_for(
+    capture: NfqueueCapture, senders: dict[int, socket.socket], caplog: pytest.LogCaptureFixture
+) -> None:
+    senders[4].send(b"x")
+    assert len(capture.receive()) == 1
+    reader, capture._reader = capture._reader, cast("Reader", Refusing(errno.ENOBUFS))
+    for _ in range(3):
+        capture.settle()
+    capture._reader = reader
+    assert waiting() == 1
+    capture.settle()
+    assert waiting() == 0
+    assert capture.counters()["failures"] == 3
+    assert caplog.messages == [f"NFQUEUE {QUEUE} takes no verdict: as told"]
+
+
+def test_socket_that_fails_is_replaced_behind_its_descriptor(
+    capture: NfqueueCapture, senders: dict[int, socket.socket], caplog: pytest.LogCaptureFixture
+) -> None:
+    senders[4].send(b"x")
+    assert len(take(capture)) == 1
+    descriptor = capture.fileno()
+    os.close(descriptor)
+    assert capture.receive() == []
+    assert capture.fileno() == descriptor
+    senders[6].send(b"and on")
+    (packet,) = take(capture)
+    assert packet.endswith(b"and on")
+    assert capture.counters() == dict.fromkeys(capture.counters(), 0) | {"captured": 2, "failures": 1}
+    assert caplog.messages == [
+        f"NFQUEUE {QUEUE} cannot be read: Bad file descriptor", f"NFQUEUE {QUEUE} is bound to again",
+    ]  # fmt: skip
+
+
+def test_queue_that_vanishes_is_bound_to_again(
+    capture: NfqueueCapture, senders: dict[int, socket.socket], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A look at the counters finds it missing: the kernel tells nobody."""
+    flood(senders[4], QUEUE_LENGTH + 10, b"x")
+    assert capture.counters()["dropped_queue_full"] == 10
+    unbind(capture)
+    assert capture.counters()["failures"] == 1
+    assert waiting() == 0
+    senders[4].send(b"there")
+    assert len(take(capture)) == 1
+    assert capture.counters()["dropped_queue_full"] == 10, "what was counted stays"
+    assert caplog.messages == [f"NFQUEUE {QUEUE} is gone: No such device", f"NFQUEUE {QUEUE} is bound to again"]
+
+
+def test_verdict_for_a_queue_that_has_vanished_tells_of_it(
+    capture: NfqueueCapture, senders: dict[int, socket.socket]
+) -> None:
+    senders[4].send(b"x")
+    assert len(capture.receive()) == 1
+    unbind(capture)
+    capture.settle()
+    assert capture.receive() == []
+    senders[4].send(b"there")
+    assert len(take(capture)) == 1
+
+
+def test_queue_that_another_program_has_taken_is_had_back_when_it_ends(
+    lab: Lab, capture: NfqueueCapture, senders: dict[int, socket.socket], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert capture.counters()["captured"] == 0
+    unbind(capture)
+    with captured(lab.a):
+        assert capture.counters()["captured"] == 0
+        for _ in range(2):
+            assert select.select([capture], (), (), 10)[0], "it is time for another attempt"
+            assert capture.receive() == []
+    assert select.select([capture], (), (), 10)[0]
+    assert capture.receive() == []
+    senders[4].send(b"there")
+    assert len(take(capture)) == 1
+    assert caplog.messages == [
+        f"NFQUEUE {QUEUE} is gone: No such device",
+        f"NFQUEUE {QUEUE} cannot be bound to again: Operation not permitted",
+        f"NFQUEUE {QUEUE} is bound to again",
+    ]
