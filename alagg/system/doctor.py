@@ -265,7 +265,8 @@ def _peers(config: Config) -> Iterator[Finding]:
         elif answer.error:
             yield Finding("fail", f"{name}: no probe could be sent: {answer.error}")
         else:
-            yield Finding("fail", f"{name} at {link.mac.hex(':')}: no answer", _look_at(config, link))
+            heard = "".join(f"; {one}" for one in answer.heard)
+            yield Finding("fail", f"{name} at {link.mac.hex(':')}: no answer{heard}", _look_at(config, link))
 
 
 def _look_at(config: Config, link: LinkConfig) -> str:

@@ -7,6 +7,7 @@ import os
 import secrets
 import select
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from google_crc32c import value as crc32c
 from alagg.engine import header
 from alagg.ports.base import whole
 from alagg.ports.ethernet import EthernetPort
+from alagg.ports.listener import Listener
 
 if TYPE_CHECKING:
     from alagg.config import Config
@@ -31,6 +33,8 @@ class Answer:
     """Seconds from probe to answer; None for no answer."""
     error: str = ""
     """Why no probe could be sent; empty when it was."""
+    heard: tuple[str, ...] = ()
+    """Without an answer: what came meanwhile that is not from the link's peer or not for us, in words."""
 
 
 class _Probe:
@@ -75,13 +79,29 @@ def probe(config: Config, timeout: float = TIMEOUT) -> list[Answer]:
     """
     answers = [Answer() for _ in config.links]
     waiting: dict[int, tuple[Answer, _Probe]] = {}
-    try:
-        _send(config, answers, waiting)
-        _receive(waiting, timeout)
-    finally:
-        for _, one in waiting.values():
-            one.port.close()
+    with ExitStack() as stack:
+        listeners = _listen(config, stack)
+        try:
+            _send(config, answers, waiting)
+            _receive(waiting, timeout)
+        finally:
+            for _, one in waiting.values():
+                one.port.close()
+        for link, answer in zip(config.links, answers, strict=True):
+            if answer.rtt is None and link.interface in listeners:
+                known = {other.mac for other in config.links if other.interface == link.interface}
+                answer.heard = listeners[link.interface].heard(known)
     return answers
+
+
+def _listen(config: Config, stack: ExitStack) -> dict[str, Listener]:
+    """Listen on the interfaces of all links; one that is not there has its say when the probe is sent."""
+    found: dict[str, Listener] = {}
+    for name in {link.interface for link in config.links}:
+        with suppress(OSError):
+            found[name] = Listener(name, config.ethertype)
+            stack.callback(found[name].close)
+    return found
 
 
 def _send(config: Config, answers: list[Answer], waiting: dict[int, tuple[Answer, _Probe]]) -> None:

@@ -80,6 +80,22 @@ def test_only_the_right_answer_counts(hosts: Hosts, make_config: MakeConfig) -> 
         assert prober.probe(make_config(), timeout=0.5) == [prober.Answer(), prober.Answer()]
 
 
+def test_says_who_sends_instead(hosts: Hosts, make_config: MakeConfig) -> None:
+    """The address in the file is not the peer's: what comes from it is told beside the missing answer."""
+    hosts.b.ip("link set eth1 address 02:00:00:00:77:01")
+    with peer(hosts, reply, [0]), inside(hosts.b):
+        port = EthernetPort("eth1", (), 0x88B5)
+        port.set_remotes([bytes.fromhex("020000000a01")])
+        sender = threading.Timer(0.2, port.send, (bytes.fromhex("020000000a01"), bytearray(header.SIZE), [b""]))
+        sender.start()
+        with inside(hosts.a):
+            right, wrong = prober.probe(make_config(), timeout=0.6)
+        sender.join()
+        port.close()
+    assert (right.heard, wrong.rtt) == ((), None)
+    assert wrong.heard == ("0x88b5 comes here from 02:00:00:00:77:01",)
+
+
 def test_finds_the_answer_among_a_nodes_traffic(hosts: Hosts, make_config: MakeConfig) -> None:
     traffic = [frame(header.DATA, bytes(100))] * 200
     with peer(hosts, lambda cookie: [*traffic, *reply(cookie)], [0, 1]):
