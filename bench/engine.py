@@ -144,7 +144,7 @@ def way_in(way: Way) -> Work:
     copies = way.links if way.scheduler == "redundant" else 1
     frames = sum(len(payloads) for reads in rounds for _, _, payloads in reads)
     assert frames == copies * (way.warm + PACKETS)
-    merger = Merger(udp=True)
+    merger = Merger()
     step = PACE * PACKETS / len(rounds)
 
     def take(some: list[list[tuple[Link, bytes, list[bytes | None]]]], now: float) -> None:

@@ -117,10 +117,10 @@ def test_cut_and_complete(packet: Packet, size: int) -> None:
     assert compiled == plain
 
 
-@given(batches(), st.booleans())
-def test_merge(merged: list[Packet], udp: bool) -> None:  # noqa: FBT001 - Hypothesis draws it
+@given(batches())
+def test_merge(merged: list[Packet]) -> None:
     data = [packet.pack() for packet in merged]
-    mergers = [engine.merge.Merger(udp=udp) for engine in forms.both()]
+    mergers = [engine.merge.Merger() for engine in forms.both()]
     plain, compiled = [(merger.merge(data), merger.merged, merger.super_packets) for merger in mergers]
     assert compiled == plain
 

@@ -3,6 +3,7 @@ cimport cython
 from alagg.engine cimport _octets as octets
 
 cdef int _ICMP, _ICMPV6
+cdef Py_ssize_t _CACHE_SIZE
 
 @cython.locals(version=int)
 cpdef bytes source_and_destination(bytes packet)

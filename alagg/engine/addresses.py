@@ -28,6 +28,7 @@ NEVER: Final = tuple(map(ipaddress.ip_network, (
 Broadcasts and multicasts, and with them the neighbour discovery and the listener reports of IPv6.
 """
 
+_CACHE_SIZE: Final = CACHE_SIZE
 _ICMP: Final = 1
 _ICMPV6: Final = 58
 
@@ -135,7 +136,7 @@ class Routes(Generic[Value]):
         if half not in (4, 16):
             return None
         source, destination = addresses[:half], addresses[half:]
-        if len(self._cache) >= CACHE_SIZE:
+        if len(self._cache) >= _CACHE_SIZE:
             self._cache.clear()
         found = None if self._never.find(destination) else self._peers.find(destination)
         if found is not None and self._local.find(destination) and not self._local.find(source):
@@ -206,7 +207,7 @@ class Admission:
             reason = "foreign_source"
         elif not self._destinations.find(addresses[half:]):
             reason = "foreign_destination"
-        if len(self._cache) >= CACHE_SIZE:
+        if len(self._cache) >= _CACHE_SIZE:
             self._cache.clear()
         self._cache[addresses] = reason
         return reason

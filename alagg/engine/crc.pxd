@@ -7,12 +7,12 @@ cdef inline _bind(uintptr_t address):
     global _library_extend
     _library_extend = <uint32_t (*)(uint32_t, const uint8_t *, size_t) noexcept nogil> address
 
-cdef inline long extend(long checksum, const uint8_t *data, Py_ssize_t size) noexcept nogil:
+cdef inline uint32_t extend(uint32_t checksum, const uint8_t *data, Py_ssize_t size) noexcept nogil:
     return _library_extend(checksum, data, size)
 
-cdef inline long _extend(long checksum, bytes data, Py_ssize_t start, Py_ssize_t stop) noexcept:
+cdef inline uint32_t _extend(uint32_t checksum, bytes data, Py_ssize_t start, Py_ssize_t stop) noexcept:
     return extend(checksum, <const uint8_t *>data + start, stop - start)
 
 
-@cython.locals(extended=long)
-cpdef long crc32c(long checksum, bytes data, Py_ssize_t start, Py_ssize_t stop) noexcept
+@cython.locals(extended=uint32_t)
+cpdef uint32_t crc32c(uint32_t checksum, bytes data, Py_ssize_t start, Py_ssize_t stop) noexcept

@@ -4,11 +4,11 @@ from libc.stdint cimport uint32_t, uint64_t
 from alagg.engine cimport _octets as octets
 from alagg.engine._octets cimport octets_in, octets_out
 
-cdef int _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6, _GSO_UDP_L4, _TCP, _UDP, _PSH_FIN, _ACK, _DECIDING, _DF
+cdef int _NEEDS_CSUM, _GSO_TCPV4, _GSO_TCPV6, _TCP, _PSH_FIN, _ACK, _DECIDING, _DF
+cdef Py_ssize_t _LENGTH, _SEGMENTS
 
 cdef class Merger:
     cdef public Py_ssize_t merged, super_packets
-    cdef bint _udp
     cdef list _items
     cdef dict _open
     cdef _Run _last
@@ -28,7 +28,7 @@ cdef class _Run:
     cdef Py_ssize_t index, _at, _start, _step, _length
     cdef bytes flow
     cdef list packets
-    cdef bint _tcp, _fixed_id
+    cdef bint _fixed_id
     cdef unsigned char _last_flags
 
     @cython.locals(first=bytes)
@@ -47,7 +47,7 @@ cdef class _Run:
 
     @cython.locals(
         first=bytes, f=octets_in, at=Py_ssize_t, length=Py_ssize_t, head=bytearray, w=octets_out, pseudo=uint64_t,
-        kind=int, field=int,
+        kind=int,
     )
     cdef tuple item(self)
 
@@ -56,7 +56,7 @@ cdef bytes _flow(bytes packet, Py_ssize_t at)
 @cython.locals(whole=bint)
 cdef Py_ssize_t _transport(octets_in p, Py_ssize_t length) noexcept
 
-@cython.locals(protocol=int, start=Py_ssize_t)
+@cython.locals(start=Py_ssize_t)
 cdef Py_ssize_t _payload(octets_in p, Py_ssize_t at, Py_ssize_t length) noexcept
 
 @cython.locals(words=uint64_t)

@@ -1,5 +1,5 @@
 # cython: annotation_typing=False, boundscheck=False, wraparound=False, cdivision=True
-"""Merge consecutive TCP segments, and UDP datagrams, of a batch into super-packets for a TUN device.
+"""Merge consecutive TCP segments of a batch into super-packets for a TUN device.
 
 A TUN device with IFF_VNET_HDR takes a super-packet in one write: a `virtio_net_hdr` (linux/virtio_net.h, 10 bytes in
 the host's byte order), headers whose lengths are the super-packet's and whose checksum is only the pseudo-header's
@@ -7,13 +7,15 @@ sum, and all payloads one after the other. So each `Item` is a write in the maki
 offset)`: write `vnet_header`, then `head`, then `packet[offset:]` of each of `packets`. No payload was copied, and
 a packet that stays alone is an item whose `head` is the packet itself, without `packets`.
 
-What merges is what the kernel's own GRO merges (`tcp_gro_receive`, `udp_gro_receive`, `inet_gro_flush`):
+Datagrams stay as they are. One that was merged reaches whoever listens to a raw socket (tracers, relays, DHCP) as a
+single one, its checksum unfinished, and only the kernel's own sockets have it taken apart again.
 
-- One flow, in order. TCP: consecutive sequence numbers; acknowledgement, window, options and the other flags equal.
+What merges is what the kernel's own GRO merges (`tcp_gro_receive`, `inet_gro_flush`):
+
+- One flow, in order: consecutive sequence numbers; acknowledgement, window, options and the other flags equal.
 - Equal TTL, TOS, DF and flow label; IPv4 identifications that count up by one or, with DF, all the same.
 - Equal sizes, but the last may be shorter. It ends the super-packet; so do PSH and FIN, which only the last may have.
-- IP and transport checksums are right. A damaged packet is passed on as it came: its receiver shall see the damage.
-  UDP without a checksum (zero) looks damaged, and is passed on as well.
+- IP and TCP checksums are right. A damaged packet is passed on as it came: its receiver shall see the damage.
 - Never: SYN, RST, URG, CWR, no payload; fragments, IPv4 options, IPv6 extension headers.
 
 Packets of one flow stay in order. Those of different flows stay, too, except that what joins a super-packet moves
@@ -38,15 +40,15 @@ ALONE: Final = bytes(10)
 MAX_LENGTH: Final = 65_535
 """Bytes of the largest super-packet, IP header included."""
 MAX_SEGMENTS: Final = 64
-"""Most packets in a super-packet, as in the kernel's merging of UDP; a write with more pieces could be refused."""
+"""Most packets in a super-packet; a write with more pieces could be refused."""
 
+_LENGTH: Final = MAX_LENGTH
+_SEGMENTS: Final = MAX_SEGMENTS
 _VNET: Final = struct.Struct("=BBHHHH")
 _NEEDS_CSUM: Final = 1
 _GSO_TCPV4: Final = 1
 _GSO_TCPV6: Final = 4
-_GSO_UDP_L4: Final = 5
 _TCP: Final = 6
-_UDP: Final = 17
 _PSH_FIN: Final = 0x09
 _ACK: Final = 0x10
 _DECIDING: Final = 0xB6
@@ -57,17 +59,12 @@ _DF: Final = 0x40
 class Merger:
     """Merges the packets of one batch at a time; nothing is held back for the next."""
 
-    def __init__(self, *, udp: bool) -> None:
-        """Choose what is merged.
-
-        Args:
-            udp: whether the device takes UDP super-packets, too (TUN_F_USO4 and TUN_F_USO6, Linux 6.2).
-        """
+    def __init__(self) -> None:
+        """Start with nothing counted."""
         self.merged = 0
         """Packets that went into super-packets."""
         self.super_packets = 0
         """Super-packets made."""
-        self._udp = udp
         self._items: list[Item] = []
         self._open: dict[bytes, _Run] = {}
         self._last: _Run | None = None
@@ -102,7 +99,7 @@ class Merger:
             self._items.append((ALONE, packet, [], 0))
             return
         start = _payload(p, at, length)
-        if start and ((start == at + 8 and not self._udp) or not _intact(p, at, length)):
+        if start and not _intact(p, at, length):
             start = 0
         run = self._run_of(packet, at)
         if run is not None:
@@ -113,8 +110,7 @@ class Merger:
                     self._close(run)
                 return
             self._close(run)
-        # A short datagram has no byte where TCP has its flags.
-        if start and (start == at + 8 or p[at + 13] & _PSH_FIN == 0):
+        if start and p[at + 13] & _PSH_FIN == 0:
             self._last = run = _Run(packet, at, start, len(self._items))
             self._open[run.flow] = run
         self._items.append((ALONE, packet, [], 0))
@@ -140,7 +136,6 @@ class _Run:
         self.packets = [packet]
         self._at = at
         self._start = start
-        self._tcp = start != at + 8
         self._step = len(packet) - start
         self._length = len(packet)
         self._fixed_id = False
@@ -158,15 +153,15 @@ class _Run:
         f = first
         at = self._at
         size = len(packet) - self._start
-        if size > self._step or self._length + size > MAX_LENGTH:
+        if size > self._step or self._length + size > _LENGTH:
             return False
         if at == 20:
             # TOS; flags, TTL and protocol. The addresses and ports make the flow.
             alike = p[1] == f[1] and octets.same(p, f, 6, 10) and self._counts_up(octets.load16(p, 4))
         else:
             alike = octets.same(p, f, 0, 4) and octets.same(p, f, 6, 8)
-        if not alike or not self._tcp:
-            return alike
+        if not alike:
+            return False
         sequence = octets.load32(f, at + 4) + self._length - self._start & 0xFFFF_FFFF
         return (
             octets.load32(p, at + 4) == sequence
@@ -191,9 +186,8 @@ class _Run:
         size = len(packet) - self._start
         self.packets.append(packet)
         self._length += size
-        if self._tcp:
-            self._last_flags = p[self._at + 13] & _PSH_FIN
-        return size < self._step or self._last_flags != 0 or len(self.packets) == MAX_SEGMENTS
+        self._last_flags = p[self._at + 13] & _PSH_FIN
+        return size < self._step or self._last_flags != 0 or len(self.packets) == _SEGMENTS
 
     def item(self) -> Item:
         """Give the super-packet."""
@@ -210,15 +204,10 @@ class _Run:
         else:
             octets.store16(w, 4, length - 40)
         pseudo = octets.total(w, 12 if at == 20 else 8, at) + length - at
-        if self._tcp:
-            w[at + 13] |= self._last_flags
-            octets.store16(w, at + 16, (pseudo + _TCP) % 65535)
-            kind, field = _GSO_TCPV4 if at == 20 else _GSO_TCPV6, 16
-        else:
-            octets.store16(w, at + 4, length - at)
-            octets.store16(w, at + 6, (pseudo + _UDP) % 65535)
-            kind, field = _GSO_UDP_L4, 6
-        vnet = _VNET.pack(_NEEDS_CSUM, kind, self._start, self._step, at, field)
+        w[at + 13] |= self._last_flags
+        octets.store16(w, at + 16, (pseudo + _TCP) % 65535)
+        kind = _GSO_TCPV4 if at == 20 else _GSO_TCPV6
+        vnet = _VNET.pack(_NEEDS_CSUM, kind, self._start, self._step, at, 16)
         return vnet, bytes(head), self.packets, self._start
 
 
@@ -228,18 +217,18 @@ def _flow(packet: bytes, at: int) -> bytes:
 
 
 def _transport(p: bytes, length: int) -> int:
-    """Find the TCP or UDP header of a packet that has both ports and nothing unusual before them.
+    """Find the TCP header of a packet that has both ports and nothing unusual before them.
 
     Returns:
-        20 (IPv4) or 40 (IPv6); 0 for another protocol; -1 for what may be a part of any TCP or UDP flow.
+        20 (IPv4) or 40 (IPv6); 0 for another protocol; -1 for what may be a part of any TCP flow.
     """
     if length >= 28 and p[0] == 0x45:
-        if p[9] != _TCP and p[9] != _UDP:
+        if p[9] != _TCP:
             return 0
         whole = octets.load16(p, 2) == length and octets.load16(p, 6) & 0x3FFF == 0
         return 20 if whole else -1
     if length >= 48 and p[0] >> 4 == 6:
-        if p[6] == _TCP or p[6] == _UDP:
+        if p[6] == _TCP:
             return 40 if octets.load16(p, 4) == length - 40 else -1
         # Hop-by-hop options, routing, fragment, destination options.
         return -1 if p[6] in (0, 43, 44, 60) else 0
@@ -248,9 +237,6 @@ def _transport(p: bytes, length: int) -> int:
 
 def _payload(p: bytes, at: int, length: int) -> int:
     """Give the offset of the payload of a packet that may be merged by its own header; 0 for others."""
-    protocol = p[9] if at == 20 else p[6]
-    if protocol == _UDP:
-        return at + 8 if length > at + 8 and octets.load16(p, at + 4) == length - at else 0
     if length <= at + 20 or p[at + 13] & _DECIDING != _ACK:
         return 0
     start = at + (p[at + 12] >> 4) * 4
@@ -258,7 +244,7 @@ def _payload(p: bytes, at: int, length: int) -> int:
 
 
 def _intact(p: bytes, at: int, length: int) -> bool:
-    """Verify the checksums of IPv4 header and transport; the addresses stand right before the latter."""
+    """Verify the checksums of IPv4 header and TCP; the addresses stand right before the latter."""
     if at == 20:
         words = octets.total(p, 12, length) + p[9] + length - 20
         return words % 65535 == 0 and octets.total(p, 0, 20) == 0

@@ -13,7 +13,7 @@ import os
 import socket
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from alagg import form
 from alagg.engine.merge import Merger
@@ -59,8 +59,8 @@ class TunInjector:
             OSError: there is no such device, it was made with other flags, or rights are missing.
         """
         socket.if_nametoindex(device)  # a name without a device would make one
-        self._descriptor, udp = open_queue(device)
-        self._merger = Merger(udp=udp)
+        self._descriptor = open_queue(device)
+        self._merger = Merger()
         self._writer = Writer(self._descriptor)
         self._otherwise = otherwise
         self._gone = False
@@ -161,16 +161,8 @@ class TunCapture:
         """Do nothing: the injector closes the descriptor."""
 
 
-class Queue(NamedTuple):
-    """An open queue of a device."""
-
-    descriptor: int
-    udp: bool
-    """Whether the device takes super-packets of UDP besides those of TCP."""
-
-
-def open_queue(device: str, flags: int = 0) -> Queue:
-    """Open a queue of a device, non-blocking; make the device where there is none.
+def open_queue(device: str, flags: int = 0) -> int:
+    """Open a queue of a device, non-blocking; make the device where there is none. Give its descriptor.
 
     Args:
         device: its name.
@@ -182,10 +174,11 @@ def open_queue(device: str, flags: int = 0) -> Queue:
     descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         fcntl.ioctl(descriptor, _TUNSETIFF, _IFREQ.pack(device.encode(), _FLAGS | flags))
-        return Queue(descriptor, _set_offloads(descriptor))
+        _set_offloads(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
 
 
 def detach(descriptor: int) -> None:
@@ -193,14 +186,12 @@ def detach(descriptor: int) -> None:
     fcntl.ioctl(descriptor, _TUNSETQUEUE, _IFREQ.pack(b"", _IFF_DETACH_QUEUE))
 
 
-def _set_offloads(descriptor: int) -> bool:
-    """Let a queue's device carry super-packets; tell whether those of UDP are among them."""
+def _set_offloads(descriptor: int) -> None:
+    """Let a queue's device carry super-packets; those of UDP only where the kernel has them."""
     try:
         fcntl.ioctl(descriptor, _TUNSETOFFLOAD, _TCP_OFFLOADS | _UDP_OFFLOADS)
     except OSError:
         fcntl.ioctl(descriptor, _TUNSETOFFLOAD, _TCP_OFFLOADS)
-        return False
-    return True
 
 
 def _lost(device: str) -> int:

@@ -146,7 +146,7 @@ def _open(name: str) -> int:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            descriptor, _ = tun.open_queue(name, tun.EXCLUSIVE)
+            descriptor = tun.open_queue(name, tun.EXCLUSIVE)
         except FileNotFoundError:
             raise HostError("/dev/net/tun is missing; load the module tun, or set manage_host = no") from None
         except OSError as error:

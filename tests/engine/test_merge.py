@@ -39,11 +39,11 @@ from tests.engine.packets import (
 
 BOTH = pytest.mark.parametrize("base", [Packet(), v6()], ids=["IPv4", "IPv6"])
 STEP = 100
-GSO_TYPES = {(4, TCP): 1, (6, TCP): 4, (4, UDP): 5, (6, UDP): 5}
+GSO_TYPES = {4: 1, 6: 4}
 
 
-def merge(*items: Packet, udp: bool = True) -> list[Item]:
-    return Merger(udp=udp).merge([item.pack() for item in items])
+def merge(*items: Packet) -> list[Item]:
+    return Merger().merge([item.pack() for item in items])
 
 
 def whole(item: Item) -> bytes:
@@ -74,7 +74,7 @@ def counts(items: list[Item]) -> list[int]:
 @given(packets(max_payload=20_000), st.integers(1, 1500))
 def test_merging_undoes_cutting(packet: Packet, step: int) -> None:
     segments = cut(packet.pack_partial(), len(packet.pack()) - len(packet.payload) + step)
-    items = Merger(udp=True).merge(segments)
+    items = Merger().merge(segments)
     merged = b"".join(parse(complete(whole(item))).payload for item in items)
     assert merged == packet.payload
     assert sum(counts(items)) == len(segments)
@@ -87,16 +87,14 @@ def test_merging_undoes_cutting(packet: Packet, step: int) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("protocol", [TCP, UDP])
-def test_super_packet_is_described_as_the_kernel_wants_it(base: Packet, protocol: int) -> None:
-    base = replace(base, protocol=protocol, options=TIMESTAMPS if protocol == TCP else b"")
+def test_super_packet_is_described_as_the_kernel_wants_it(base: Packet) -> None:
+    base = replace(base, options=TIMESTAMPS)
     made = stream(base, 5)
     (item,) = merge(*made)
     vnet, head, parts, offset = item
     at = 20 if base.version == 4 else 40
-    start = at + (32 if protocol == TCP else 8)
-    kind = GSO_TYPES[base.version, protocol]
-    assert struct.unpack("=BBHHHH", vnet) == (1, kind, start, STEP, at, 16 if protocol == TCP else 6)
+    start = at + 32
+    assert struct.unpack("=BBHHHH", vnet) == (1, GSO_TYPES[base.version], start, STEP, at, 16)
     assert (parts, offset, len(head)) == ([packet.pack() for packet in made], start, start)
     super_packet = replace(made[0], payload=b"".join(packet.payload for packet in made))
     assert complete(whole(item)) == super_packet.pack()
@@ -182,10 +180,9 @@ def test_ipv6_flow_label() -> None:
     assert counts(merge(*stream(v6(), 3, flow_label=1))) == [2, 1]
 
 
-@pytest.mark.parametrize("protocol", [TCP, UDP])
-def test_identification_counts_up(protocol: int) -> None:
+def test_identification_counts_up() -> None:
     for fragment in (0, 0x4000):
-        made = stream(Packet(identification=0xFFFE, fragment=fragment, protocol=protocol), 4)
+        made = stream(Packet(identification=0xFFFE, fragment=fragment), 4)
         assert counts(merge(*made)) == [4]
         assert counts(merge(*made[:3], replace(made[3], identification=9))) == [3, 1]
 
@@ -208,12 +205,11 @@ def test_df_must_agree() -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("protocol", [TCP, UDP])
 @pytest.mark.parametrize("damaged", [0, 1, 2])
-def test_damaged_packet_is_passed_on_as_it_came(base: Packet, protocol: int, damaged: int) -> None:
-    made = [packet.pack() for packet in stream(replace(base, protocol=protocol), 3)]
+def test_damaged_packet_is_passed_on_as_it_came(base: Packet, damaged: int) -> None:
+    made = [packet.pack() for packet in stream(base, 3)]
     made[damaged] = made[damaged][:-1] + bytes([made[damaged][-1] ^ 1])
-    items = Merger(udp=True).merge(made)
+    items = Merger().merge(made)
     assert (ALONE, made[damaged], [], 0) in items
     assert sum(counts(items)) == 3
     assert max(counts(items)) == (1 if damaged == 1 else 2)
@@ -222,7 +218,7 @@ def test_damaged_packet_is_passed_on_as_it_came(base: Packet, protocol: int, dam
 def test_damaged_ip_header_is_not_mended() -> None:
     made = [packet.pack() for packet in stream(Packet(), 3)]
     made[1] = made[1][:10] + bytes([made[1][10] ^ 1]) + made[1][11:]
-    assert counts(Merger(udp=True).merge(made)) == [1, 1, 1]
+    assert counts(Merger().merge(made)) == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("base", "header"), [(Packet(), 40), (v6(), 60)], ids=["IPv4", "IPv6"])
@@ -286,9 +282,9 @@ def test_unusual_headers_neither_merge_nor_are_overtaken(base: Packet, unusual: 
 @BOTH
 def test_packet_that_ends_within_its_headers_stays_alone(base: Packet, protocol: int) -> None:
     packets = shortened(replace(base, protocol=protocol, options=TIMESTAMPS, payload=b""))
-    assert [item[1] for item in Merger(udp=True).merge(packets)] == packets
+    assert [item[1] for item in Merger().merge(packets)] == packets
     for packet in packets:
-        assert counts(Merger(udp=True).merge([packet] * 3)) == [1] * 3
+        assert counts(Merger().merge([packet] * 3)) == [1] * 3
 
 
 @pytest.mark.parametrize("words", [0, 4, 15])
@@ -297,7 +293,7 @@ def test_tcp_header_of_an_impossible_length(base: Packet, words: int) -> None:
     """Checksum and sequence are right, so that nothing else gives the packets away."""
     step = 60 - 4 * words
     made = [replace(packet, sequence=1 + step * index) for index, packet in enumerate(stream(base, 3))]
-    assert counts(Merger(udp=True).merge([with_data_offset(packet, words) for packet in made])) == [1] * 3
+    assert counts(Merger().merge([with_data_offset(packet, words) for packet in made])) == [1] * 3
 
 
 def with_data_offset(packet: Packet, words: int) -> bytes:
@@ -315,27 +311,16 @@ def with_data_offset(packet: Packet, words: int) -> bytes:
 def test_length_in_the_ip_header_is_what_counts(base: Packet) -> None:
     made = [packet.pack() for packet in stream(base, 3)]
     wrong = [with_length(data, len(data) - 1) for data in made]
-    assert counts(Merger(udp=True).merge(wrong)) == [1] * 3
-    assert counts(Merger(udp=True).merge([made[0], made[1], wrong[2], made[2]])) == [2, 1, 1]
-
-
-def test_udp_length_must_be_that_of_the_packet() -> None:
-    """A checksum alone would not tell: one word too many makes up for one word too few."""
-    made = [packet.pack() for packet in stream(Packet(protocol=UDP), 3)]
-    wrong = [data[:24] + b"\x00\x08" + data[26:28] + data[28:] for data in made]
-    mended = []
-    for data in wrong:
-        field = int.from_bytes(data[26:28], "big") + len(data) - 20 - 8
-        mended.append(data[:26] + (field % 65535).to_bytes(2, "big") + data[28:])
-    assert counts(Merger(udp=True).merge(mended)) == [1] * 3
+    assert counts(Merger().merge(wrong)) == [1] * 3
+    assert counts(Merger().merge([made[0], made[1], wrong[2], made[2]])) == [2, 1, 1]
 
 
 @BOTH
-def test_tcp_and_udp_of_the_same_ports_are_two_flows(base: Packet) -> None:
+def test_datagrams_stay_as_they_are_and_leave_tcp_of_the_same_ports_alone(base: Packet) -> None:
     tcp, udp = stream(base, 4), stream(replace(base, protocol=UDP), 4)
     items = merge(*(packet for pair in zip(tcp, udp, strict=True) for packet in pair))
-    assert counts(items) == [1] * 8
-    assert counts(merge(*tcp, *udp)) == [4, 4]
+    assert counts(items) == [4, 1, 1, 1, 1]
+    assert items[1:] == [(ALONE, packet.pack(), [], 0) for packet in udp]
 
 
 def test_ip_header_checksum_of_zero_stays_zero() -> None:
@@ -350,30 +335,8 @@ def test_other_protocols_do_not_disturb(base: Packet) -> None:
     assert counts(merge(made[0], made[1], replace(base, protocol=47), made[2], made[3])) == [4, 1]
 
 
-def test_udp_merges_only_where_the_device_takes_it() -> None:
-    made = stream(Packet(protocol=UDP), 4)
-    assert counts(merge(*made)) == [4]
-    assert counts(merge(*made, udp=False)) == [1] * 4
-
-
-@BOTH
-@pytest.mark.parametrize("size", range(1, 7))
-def test_udp_of_a_few_bytes_is_not_mistaken_for_tcp(base: Packet, size: int) -> None:
-    """It ends before the byte in which TCP has its flags."""
-    made = [replace(base, protocol=UDP, payload=payload(size, index)).pack() for index in range(3)]
-    assert [whole(item)[-size:] for item in Merger(udp=False).merge(made)] == [packet[-size:] for packet in made]
-    (item,) = Merger(udp=True).merge(made)
-    assert whole(item).endswith(b"".join(packet[-size:] for packet in made))
-
-
-def test_udp_without_checksum_or_payload_stays_alone() -> None:
-    bare = [data[:26] + b"\x00\x00" + data[28:] for data in (p.pack() for p in stream(Packet(protocol=UDP), 3))]
-    assert counts(Merger(udp=True).merge(bare)) == [1] * 3
-    assert counts(merge(*(replace(p, payload=b"") for p in stream(Packet(protocol=UDP), 3)))) == [1] * 3
-
-
 def test_batches_are_apart_and_counted() -> None:
-    merger = Merger(udp=True)
+    merger = Merger()
     made = [packet.pack() for packet in stream(Packet(), 6)]
     assert counts(merger.merge(made[:3])) == [3]
     assert counts(merger.merge(made[3:5])) == [2]

@@ -207,8 +207,8 @@ def learn(data: bytes) -> None:
 def merge(data: bytes) -> None:
     """Merge a batch of packets, and the next one."""
     tape = Tape(data)
-    udp = bool(tape.number() & 1)
-    mergers = [engine.merge.Merger(udp=udp) for engine in forms.both()]
+    tape.number()  # once a choice; what was kept in the corpus goes on from here
+    mergers = [engine.merge.Merger() for engine in forms.both()]
     before = b""
     while tape:
         batch: list[bytes] = []

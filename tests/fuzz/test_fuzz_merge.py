@@ -39,7 +39,7 @@ def mutated(draw: st.DrawFn) -> list[bytes]:
 
 
 def check(batch: list[bytes]) -> None:
-    merger = Merger(udp=True)
+    merger = Merger()
     items = merger.merge(batch)
     parts = [part for _, head, parts, _ in items for part in parts or [head]]
     assert sorted(parts) == sorted(batch)
@@ -82,6 +82,6 @@ def test_mutated_batches(batch: list[bytes]) -> None:
 @forms.needs_compiled
 @given(st.one_of(mutated(), st.lists(st.binary(max_size=120), max_size=10)))
 def test_both_forms_are_one(batch: list[bytes]) -> None:
-    mergers = [engine.merge.Merger(udp=True) for engine in forms.both()]
+    mergers = [engine.merge.Merger() for engine in forms.both()]
     plain, compiled = [(merger.merge(batch), merger.merged, merger.super_packets) for merger in mergers]
     assert compiled == plain
