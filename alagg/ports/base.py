@@ -89,7 +89,10 @@ class Capture(Protocol):
         """Take the packets that wait, at most `BATCH`; they belong to the caller from now on."""
 
     def settle(self) -> None:
-        """Tell the kernel that what was received is ours: the frames have left, so nobody waits for this."""
+        """Tell the kernel that what was received is ours: the frames have left, so nobody waits for this.
+
+        A refusal is the capture's own to count and to make up for.
+        """
 
     def counters(self) -> dict[str, int]:
         """Give the edge's own counters by name."""

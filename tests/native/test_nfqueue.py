@@ -30,7 +30,8 @@ def pair() -> Iterator[Pair]:
 
 
 def counters(reader: Any) -> tuple[int, ...]:
-    return reader.captured, reader.dropped_oversize, reader.dropped_malformed, reader.overruns, reader.last
+    drops = reader.dropped_oversize, reader.dropped_malformed
+    return reader.captured, *drops, reader.overruns, reader.disowned, reader.last
 
 
 @given(st.lists(messages(), min_size=1, max_size=40), st.integers(1, 64))
@@ -56,6 +57,32 @@ def test_reads_a_batch_at_most(form: str, pair: Pair) -> None:
     assert (reader.captured, reader.last) == (5, 4)
 
 
+@pytest.mark.parametrize(("code", "disowned"), [
+    (0, 0), (-errno.ENOENT, 0), (-errno.ENODEV, 1), (-errno.EPERM, 1), (errno.ENODEV, 0), (-(1 << 31), 0),
+])
+@pytest.mark.parametrize("form", FORMS)
+def test_answer_tells_that_a_queue_is_not_ours_any_more(form: str, code: int, disowned: int, pair: Pair) -> None:
+    """A verdict for packets that are gone with their interface (ENOENT) is nothing to worry about."""
+    reader = FORMS[form]("nfqueue").Reader(pair[1], 3)
+    pair[0].send(struct.pack("=IHHIIi", 36, 2, 0, 0, 0, code) + bytes(16))
+    assert reader.read() == ([], [])
+    assert counters(reader) == (0, 0, 0, 0, disowned, 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_verdict_that_failed_is_given_again(form: str) -> None:
+    kernel, user = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+    with user:
+        reader = FORMS[form]("nfqueue").Reader(user, 3)
+        kernel.send(message(packet_hdr(9), attribute(PAYLOAD, b"x")))
+        assert len(reader.read()[0]) == 1
+        kernel.close()
+        for _ in range(2):
+            with pytest.raises(OSError) as caught:
+                reader.settle(7)
+            assert caught.value.errno == errno.EPIPE
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_socket_that_cannot_be_read_is_an_error(form: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as unconnected:
@@ -78,7 +105,7 @@ def test_kernel_that_dropped_packets_is_counted_and_read_on(form: str) -> None:
         reader = FORMS[form]("nfqueue").Reader(flooded, 64)
         for _ in range(4):
             reader.read()
-        assert counters(reader) == (0, 0, 0, 1, 0)
+        assert counters(reader) == (0, 0, 0, 1, 0, 0)
 
 
 @pytest.mark.parametrize("form", FORMS)
