@@ -70,7 +70,7 @@ def _rights(_: Config) -> Iterator[Finding]:
 def _kernel(config: Config) -> Iterator[Finding]:
     if _QUEUES.exists():
         yield Finding("ok", "kernel: NFQUEUE")
-    else:
+    elif config.queues:
         yield Finding("warn", "kernel: NFQUEUE is not loaded", "modprobe nfnetlink_queue (the node may load it, too)")
     try:
         socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM).close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Final
+
 import pytest
 
 from alagg.lab.topology import Lab
@@ -29,7 +32,7 @@ def start(lab: Lab, **options: str) -> None:
 
 
 @pytest.mark.parametrize("options", [
-    {"chains": "OUTPUT"}, {"chains": "OUTPUT, FORWARD"}, {"chains": "OUTPUT, FORWARD", "capture": "device"},
+    {"chains": "OUTPUT"}, {"chains": "OUTPUT, FORWARD"}, {"capture": "device", "workers": "2"},
 ], ids=["OUTPUT", "FORWARD", "device"])  # fmt: skip
 def test_what_is_behind_nat_reaches_the_peer_and_is_answered(options: dict[str, str]) -> None:
     with Lab(links=2, lans=True) as lab:
@@ -42,6 +45,41 @@ def test_what_is_behind_nat_reaches_the_peer_and_is_answered(options: dict[str, 
         status = lab.a.node.status()
         assert status["capture"]["from_device"] > 0
         assert lab.b.node.status()["peers"][0]["rx"]["refused_foreign_source"] == 0
+        lab.stop_nodes()
+
+
+SERVER: Final = """
+import socket
+listener = socket.create_server(("::", 5000), family=socket.AF_INET6, dualstack_ipv6=True)
+print("ready", flush=True)
+while True:
+    client, _ = listener.accept()
+    client.sendall(bytes(1_000_000))
+    client.close()
+"""
+CLIENT: Final = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 8080), timeout=10) as server:
+    size = 0
+    while data := server.recv(1 << 16):
+        size += len(data)
+print(size)
+"""
+
+
+@pytest.mark.parametrize("capture", ["auto", "device"])
+def test_published_port_serves_the_peer(capture: str) -> None:
+    with Lab(links=2, lans=True) as lab:
+        for command, target in (("iptables-legacy", lab.lan_a.ipv4), ("ip6tables-legacy", f"[{lab.lan_a.ipv6}]")):
+            lab.a.run([command, "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "8080",
+                       "-j", "DNAT", "--to-destination", f"{target}:5000"])  # fmt: skip
+        start(lab, capture=capture)
+        with lab.lan_a.popen([sys.executable, "-c", SERVER]) as server:
+            assert server.stdout
+            server.stdout.readline()
+            found = [lab.b.run([sys.executable, "-c", CLIENT, lab.a.address(family)]).stdout for family in (4, 6)]
+            server.kill()
+        assert found == ["1000000\n"] * 2
         lab.stop_nodes()
 
 
