@@ -11,8 +11,10 @@ import errno
 import platform
 import socket
 import struct
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from alagg.ports.timer import Ticker
@@ -46,6 +48,7 @@ _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK = 1, 3, 4
 _HOOK_DEVICE, _HOOK_DEVICES = 3, 4
 _DEVICE_PREFIX: Final = 2
 
+_STATUS: Final = Path("/proc/self/status")
 _PROG_QUERY: Final = 16
 _TCX: Final = (46, 47)  # BPF_TCX_INGRESS, BPF_TCX_EGRESS
 _BPF: Final = {
@@ -69,6 +72,7 @@ class Filters:
         self._route = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._netfilter = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
         self._ticker = Ticker(INTERVAL)
+        self._bpf = _usable_bpf()
         self._found: dict[int, str] = {}
         self._nftables_from = 0.0
         """When nftables may be asked next, by the clock."""
@@ -89,8 +93,8 @@ class Filters:
             return False
         for interface in interfaces:
             chain = next((text for name, text in chains if _matches(name, interface.name)), "")
-            reason = tc.get(interface.index, "") or ("a BPF program (tcx)" if _tcx(interface.index) else "") or chain
-            if reason:
+            tcx = "a BPF program (tcx)" if _tcx(self._bpf, interface.index) else ""
+            if reason := tc.get(interface.index) or tcx or chain:
                 self._found[interface.index] = reason
         return self._found != before
 
@@ -147,12 +151,22 @@ def _text(value: bytes) -> str:
     return value.rstrip(b"\0").decode(errors="replace")
 
 
-def _tcx(index: int) -> bool:
+def _tcx(number: int | None, index: int) -> bool:
     """Say whether BPF programs are attached to an interface (bpf(2), BPF_PROG_QUERY)."""
+    return number is not None and any(_programs(number, index, attach_type) for attach_type in _TCX)
+
+
+def _usable_bpf() -> int | None:
+    """Give the number of bpf(2); None where we do not know it, or a filter of system calls does not let it through.
+
+    Such a filter, as a unit of systemd may have, ends whoever makes the call: so another process tries.
+    """
     number = _BPF.get((platform.machine(), 64 if sys.maxsize > 1 << 32 else 32))
-    if number is None:
-        return False
-    return any(_programs(number, index, attach_type) for attach_type in _TCX)
+    if number is None or "\nSeccomp:\t2" not in _STATUS.read_text():
+        return number
+    attempt = f"import ctypes; ctypes.CDLL(None).syscall({number}, {_PROG_QUERY}, None, 0)"
+    done = subprocess.run([sys.executable, "-S", "-c", attempt], check=False, capture_output=True)  # noqa: S603 - ours
+    return number if done.returncode == 0 else None
 
 
 def _programs(number: int, index: int, attach_type: int) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import select
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -80,9 +81,31 @@ def test_bpf_programs_are_seen(found: Filters, attach_type: int) -> None:
     assert reasons(found) == ["", ""]
 
 
-def test_machine_whose_bpf_we_do_not_know_has_none(found: Filters, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_whose_bpf_we_do_not_know_has_none(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "z80")
-    assert not look(found)
+    with closing(Filters()) as found:
+        assert not look(found)
+
+
+RESTRICTED: Final = """
+import ctypes, struct
+from alagg.system import filters, netlink
+number = filters._usable_bpf()
+steps = (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, ANSWER), (0x06, 0, 0, 0x7FFF0000)
+program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
+assert ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) == 0
+assert ctypes.CDLL(None).prctl(22, 2, struct.pack("HP", 4, ctypes.addressof(program)), 0, 0) == 0
+found = filters.Filters()
+found.look(netlink.interfaces())
+print(found._bpf == number, found._bpf)
+"""
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("0x80000000", "False None"), ("0x7FFF0000", "True ")])
+def test_filter_of_system_calls_ends_nobody(hosts: Hosts, answer: str, expected: str) -> None:
+    """As of a unit of systemd that does not name bpf(2): its answer is to kill the process."""
+    done = hosts.a.run([sys.executable, "-c", RESTRICTED.replace("ANSWER", answer)])
+    assert done.stdout.startswith(expected)
 
 
 @pytest.mark.parametrize("hook", [0, 1])
