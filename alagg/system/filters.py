@@ -48,6 +48,7 @@ _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK = 1, 3, 4
 _HOOK_DEVICE, _HOOK_DEVICES = 3, 4
 _DEVICE_PREFIX: Final = 2
 
+_LIBC: Final = ctypes.CDLL(None)
 _STATUS: Final = Path("/proc/self/status")
 _PROG_QUERY: Final = 16
 _TCX: Final = (46, 47)  # BPF_TCX_INGRESS, BPF_TCX_EGRESS
@@ -172,7 +173,7 @@ def _usable_bpf() -> int | None:
 def _programs(number: int, index: int, attach_type: int) -> int:
     """Give how many programs there are at one place; 0 as well where the kernel knows no such place."""
     question = ctypes.create_string_buffer(struct.pack("=IIIIQI", index, attach_type, 0, 0, 0, 0), 64)
-    ctypes.CDLL(None).syscall(number, _PROG_QUERY, question, ctypes.sizeof(question))
+    _LIBC.syscall(number, _PROG_QUERY, question, ctypes.sizeof(question))
     return int(struct.unpack_from("=I", question, 24)[0])
 
 
