@@ -39,3 +39,14 @@ def test_nothing_is_cut_larger_than_a_receiver_behind_a_gateway_takes(options: d
                   for target in (lab.a, lab.lan_a) for family in (4, 6)]  # fmt: skip
         assert all(flow.result(timeout=60).intact for flow in flows)
         assert complaints(lab.b) == 0
+
+
+@pytest.mark.parametrize("gso", ["yes", "no"])
+def test_path_that_narrows_behind_the_gateway_is_found(gso: str) -> None:
+    """The receiver announces what its own network carries; only the gateway's complaint tells of the narrow path."""
+    with running(Lab(links=2, lans=True), gso=gso, chains="OUTPUT") as lab:  # so that nothing clamps
+        v4, v6 = lab._networks(lab.b)
+        lab.b.ip(f"route change {v4} dev lan0 mtu lock 1300", f"route add {v6} dev lan0 metric 1 mtu 1300")
+        for family in (4, 6):
+            assert lab.a.transfer(lab.lan_b, size=3_000_000, family=family).intact
+        assert 0 < complaints(lab.b) < 50
