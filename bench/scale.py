@@ -18,6 +18,7 @@ from rich.console import Console
 
 from alagg.lab.namespace import LabError
 from bench.contestants import Alagg
+from bench.failures import line
 from bench.machine import processes
 from bench.pairs import start
 from bench.report import scale_sheet
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PEERS: Final = 1000
 LINKS: Final = 2
+"""Of each peer. The peers share two pairs of interfaces: a port's filter has no room for a thousand addresses."""
 SETTLE: Final = 3.0
 """Seconds after the start in which the links without an answer are given up."""
 IDLE: Final = 5.0
@@ -46,7 +48,7 @@ class Crowded(Alagg):
 
     def __init__(self, peers: int) -> None:
         """Take the number of the first node's peers."""
-        super().__init__("redundant", LINKS, title=f"{peers:,} peers")
+        super().__init__("redundant", 2 * LINKS, title=f"{peers:,} peers")
         self.peers = peers
 
     def set_up(self) -> None:
@@ -77,7 +79,7 @@ def others(count: int) -> str:
         high, low = divmod(number, 250)
         sections.append(f"[peer other{number}]\ndestinations = 10.50.{high}.{low + 1}\n")
         sections += [
-            f"[link other{number}-{link}]\npeer = other{number}\ninterface = eth{link}\n"
+            f"[link other{number}-{link}]\npeer = other{number}\ninterface = eth{link + number % 2 * LINKS}\n"
             f"mac = 02:00:{link:02x}:01:{high:02x}:{low:02x}\n"
             for link in range(LINKS)
         ]
@@ -136,7 +138,7 @@ def main() -> int:
     try:
         console.print(scale_sheet(run(console.print)).rich())
     except LabError as error:
-        console.print(f"scale: {error}", style="red", markup=False)
+        console.print(f"scale: {line(error)}", style="red", markup=False)
         return 1
     return 0
 
