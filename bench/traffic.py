@@ -168,7 +168,7 @@ def pong(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def ping(arguments: argparse.Namespace) -> dict[str, Any]:
     """Exchange one datagram after the other with pauses between; give the round trips in seconds, sorted."""
-    filler, times = bytes(arguments.size - _NUMBER.size), []
+    filler, times, sent = bytes(arguments.size - _NUMBER.size), [], 0
     end = time.monotonic() + arguments.seconds
     with _datagrams(arguments.address) as channel:
         channel.connect((arguments.address, arguments.port))
@@ -179,10 +179,11 @@ def ping(arguments: argparse.Namespace) -> dict[str, Any]:
             time.sleep(arguments.pause)
             start = time.perf_counter()
             channel.send(_NUMBER.pack(number) + filler)
+            sent += 1
             if _answered(channel, number):
                 times.append(time.perf_counter() - start)
         channel.send(b"")
-    return {"times": sorted(times), "lost": number + 1 - len(times)}
+    return {"times": sorted(times), "lost": sent - len(times)}
 
 
 def _answered(channel: socket.socket, number: int) -> bool:

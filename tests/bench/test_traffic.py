@@ -75,6 +75,12 @@ def test_round_trips(address: str) -> None:
     assert answer["lost"] == 0
 
 
+def test_a_message_that_was_not_sent_is_not_lost() -> None:
+    answer, _ = exchange("pong", "ping", "--count=100000", "--seconds=0.1")
+    assert answer["lost"] == 0
+    assert 0 < len(answer["times"]) < 100_000
+
+
 def test_a_lost_sender_is_an_error() -> None:
     with start("bulk-server", "127.0.0.1", "--protocol=tcp") as serving:
         assert serving.stdout
