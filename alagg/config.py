@@ -27,7 +27,7 @@ class ConfigError(ValueError):
 TCP_QUEUE_OFFSET: Final = 1024
 """The NFQUEUE for TCP super-packets is this far from the first one, modulo 65536."""
 MAX_WORKERS: Final = 16
-"""As many lanes as a receiver accepts (`alagg.engine.receiver.MAX_LANES`)."""
+"""As many lanes as the header has room for (`alagg.engine.header.LANES`)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 from alagg.engine.endpoint cimport Endpoint
 from alagg.engine.link cimport Link
@@ -19,7 +20,7 @@ cdef class Worker:
     cdef public bint running
     cdef readonly dict slots
     cdef readonly dict remotes
-    cdef readonly long strangers
+    cdef readonly int64_t strangers
     cdef readonly Endpoint endpoint
     cdef readonly object _facts
     cdef public object _open_port
@@ -39,3 +40,4 @@ cdef class Worker:
     @cython.locals(slot=PortSlot)
     cdef _send(self, Link link, double now)
     cdef _reopen(self, double now)
+    cdef _size_captures(self)

@@ -10,19 +10,18 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import select
 import signal
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from alagg import form
 from alagg.control import logs
 from alagg.control.snapshot import Json, snapshot
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import LinkStateChanged
-from alagg.engine.header import SIZE
-from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
+from alagg.engine.peer import NodeSettings
 from alagg.messages import Failed, HostFacts, Ready, Reconfigure, SnapshotRequest
 from alagg.ports.ethernet import EthernetPort
 from alagg.ports.nfqueue import LIMITS, NfqueueCapture
@@ -30,6 +29,12 @@ from alagg.ports.pcap import Pcap, PcapFile
 from alagg.ports.rawip import RawInjector
 from alagg.ports.trace import Trace
 from alagg.ports.tun import TunCapture, TunInjector
+from alagg.settings import peer_settings
+
+if TYPE_CHECKING or form.edges() == "plain":
+    from alagg.ports.poller import Poller
+else:
+    from alagg.native.poller import Poller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,9 +101,12 @@ class Worker:
         self._next_retry = now + RETRY
         self._busy_until = float("-inf")
         """While this lasts, the loop polls without sleeping (`busy_poll`)."""
-        self._poll = select.poll()
+        self._poll = Poller()
         self._handlers: dict[int, Callable[[float], None]] = {}
-        node = NodeSettings(epoch, lane, window=config.window, probe_interval=config.probe_interval)
+        node = NodeSettings(
+            epoch, lane, window=config.window, probe_interval=config.probe_interval, workers=config.workers,
+            secret=os.urandom(16),
+        )  # fmt: skip
         self.endpoint = Endpoint(node, peer_settings(config), (), now)
         self._update_slots(now)
         for capture in captures:
@@ -107,7 +115,7 @@ class Worker:
     def watch(self, descriptor: int, handler: Callable[[float], None]) -> None:
         """Call `handler` with the time whenever the descriptor is readable."""
         self._handlers[descriptor] = handler
-        self._poll.register(descriptor, select.POLLIN)
+        self._poll.register(descriptor)
 
     def unwatch(self, descriptor: int) -> None:
         """Stop watching; call it before the descriptor is closed."""
@@ -132,11 +140,11 @@ class Worker:
 
     def step(self, timeout: float) -> None:
         """Wait for work for at most `timeout` seconds, and do one round of it."""
-        ready = self._poll.poll(min(timeout, RETRY) * 1000)
+        ready = self._poll.poll(min(timeout, RETRY))
         now = self.clock()
         if ready:
             self._busy_until = now + self.config.busy_poll
-        for descriptor, _ in ready:
+        for descriptor in ready:
             handler = self._handlers.get(descriptor)
             if handler is not None:
                 handler(now)
@@ -250,6 +258,7 @@ class Worker:
         if now < self._next_retry:
             return
         self._next_retry = now + RETRY
+        self._size_captures()
         for slot in self.slots.values():
             if slot.port is None:
                 self._apply_facts(slot, now)
@@ -299,6 +308,10 @@ class Worker:
         for link in slot.links.values():
             mtu = link.mtu if facts is None else facts.mtu
             self.endpoint.link_changed(link, is_open=not reason, mtu=mtu, reason=reason, now=now)
+        self._size_captures()
+
+    def _size_captures(self) -> None:
+        """Have super-packets cut to what the links carry now."""
         room = self.endpoint.room
         for capture in self.captures if room else ():
             capture.segment_size = room
@@ -331,21 +344,6 @@ class Worker:
             self._fail(slot, error, now)
         else:
             self._tell(slot, reason="", now=now)
-
-
-def peer_settings(config: Config) -> list[PeerSettings]:
-    """Translate the configuration into what the engine has to know."""
-    return [
-        PeerSettings(
-            peer.name,
-            peer.destinations,
-            tuple(LinkSettings(link.name, SIZE, link.weight) for link in peer.links),
-            peer.scheduler,
-            peer.copies,
-            peer.reorder_timeout,
-        )
-        for peer in config.peers
-    ]
 
 
 def log_event(event: Event, lane: int = 0) -> None:

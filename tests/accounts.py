@@ -18,8 +18,8 @@ def assert_shares_hold(snapshot: dict[str, Any]) -> None:
     assert captured == sum(peer["tx"]["captured"] for peer in peers) + snapshot["drops"]["no_peer"]
     for peer in peers:
         tx, rx = peer["tx"], peer["rx"]
-        assert tx["captured"] == tx["sent"] + sum(tx[key] for key in tx if key.startswith("dropped_"))
+        assert tx["captured"] == tx["sent"] + tx["waiting"] + sum(tx[key] for key in tx if key.startswith("dropped_"))
         links = [link for link in snapshot["links"] if link["peer"] == peer["name"]]
         assert rx["frames"] == sum(link["rx_frames"] for link in links)
-        kinds = ("passed", "discarded", "rogue", "probes", "replies", "bad_cookie", "unknown_lane")
+        kinds = ("passed", "discarded", "rogue", "probes", "replies", "bad_cookie", "control_frames")
         assert rx["frames"] == sum(rx[kind] for kind in kinds)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from alagg.config import load
+from alagg.engine.sender import PATIENCE
 from alagg.worker import RETRY
 from tests.engine.helpers import ONE, ONE6, TWO, TWO6, data_frames, ipv4, ipv6, numbered, numbers
 from tests.memory_net import MAC, Clock, Net, Node, Wire, settle, snapshot_of, write_config
@@ -176,6 +177,9 @@ def test_defect_8_packet_that_no_link_takes_is_counted(net: Net) -> None:
     for wire in net.wires.values():
         wire.ends["a"].room = 4
     assert numbers(net.exchange(numbered(range(10)))) == [0, 1, 2, 3]
+    tx = snapshot_of(net.a)["peers"][0]["tx"]
+    assert (tx["captured"], tx["sent"], tx["waiting"]) == (10, 4, 6)
+    net.run(2 * PATIENCE)
     tx = snapshot_of(net.a)["peers"][0]["tx"]
     assert (tx["captured"], tx["sent"], tx["dropped_full"]) == (10, 4, 6)
 
@@ -350,7 +354,7 @@ def test_nothing_is_unaccounted_for(tmp_path: Path, seed: int) -> None:
             lost = link(theirs, name)
             harmed = lost["tx_frames"] + lost["fault_duplicated"] - lost["fault_lost"] - lost["lost"]
             mine = link(state, name)
-            assert 0 <= harmed - mine["rx_frames"] - mine["malformed"] <= 1, "more than one frame is held back"
+            assert 0 <= harmed - mine["rx_frames"] - mine["malformed"] <= 2, "a frame and its double are held back"
             assert mine["malformed"] == sum(mine[key] for key in mine if key.startswith("malformed_"))
             assert mine["malformed"] > 0
             assert wire.ends[node.name].received == mine["rx_frames"] + mine["malformed"]
@@ -382,9 +386,9 @@ def test_loop_waits_until_something_is_due(net: Net) -> None:
     waits: list[float] = []
 
     class Poll:
-        def poll(self, timeout: float) -> list[tuple[int, int]]:
-            waits.append(timeout / 1000)
-            net.clock.now += timeout / 1000
+        def poll(self, timeout: float) -> list[int]:
+            waits.append(timeout)
+            net.clock.now += timeout
             net.a.worker.running = len(waits) < 20
             return []
 

@@ -20,15 +20,17 @@ WINDOWS: Final = (64, 1 << 16)
 
 SENDER: Final = (
     "sequence", "captured", "sent", "dropped_no_link", "dropped_too_big", "dropped_full", "split", "room",
+    "waiting", "due",
 )  # fmt: skip
 RECEIVER: Final = (
-    "frames", "probes", "replies", "bad_cookie", "unknown_lane", "delivered", "pieces_joined", "refused",
+    "frames", "probes", "replies", "bad_cookie", "control_frames", "data_frames", "delivered",
+    "pieces_joined", "refused",
 )  # fmt: skip
-REORDER: Final = ("late", "given_up", "overflows", "held", "timeout")
+REORDER: Final = ("late", "alone", "given_up", "overflows", "held", "timeout")
 REJOINER: Final = ("waiting", "incomplete", "inconsistent")
 TRACK: Final = ("epoch", "passed", "received", "expected", "reordered", "reordering", "loss")
 LINK: Final = (
-    "open", "answering", "full", "mtu", "link_sequence", "guest_sequences", "tx_frames", "tx_bytes",
+    "open", "answering", "full", "mtu", "path_mtu", "link_sequence", "tx_frames", "tx_bytes",
     "tx_dropped_full", "tx_dropped_down", "rx_frames", "rx_bytes", "rx_last", "malformed", "headers", "payloads",
 )  # fmt: skip
 MONITOR: Final = ("state", "rtt", "probes_ignored", "stray_replies", "next_time")
@@ -59,7 +61,7 @@ def lane_state(lane: Any) -> dict[str, Any]:
     return {
         "epoch": lane.recovery.epoch,
         "recovery": lane.recovery.counters(),
-        "reorder": values(lane.reorder, REORDER),
+        "reorder": [values(stream.reorder, REORDER) for stream in lane.recovery.streams()],
         "rejoiner": values(lane.rejoiner, REJOINER),
         "tracks": {link.name: values(track, TRACK) for link, track in lane.tracks.items()},
     }
@@ -73,24 +75,28 @@ def check_accounts(endpoint: Any) -> None:
     counters = [lane.recovery.counters() for lane in lanes]
     passed = sum(counter["passed"] for counter in counters)
     judged = sum(counter[key] for counter in counters for key in ("passed", "discarded", "rogue"))
-    others = receiver.probes + receiver.replies + receiver.bad_cookie + receiver.unknown_lane
+    others = receiver.probes + receiver.replies + receiver.bad_cookie + receiver.control_frames
     assert receiver.frames == judged + others == sum(link.rx_frames for link in peer.links.values())
-    waiting = sum(lane.reorder.held + lane.rejoiner.waiting for lane in lanes)
+    orders = [stream.reorder for lane in lanes for stream in lane.recovery.streams()]
+    waiting = sum(lane.rejoiner.waiting for lane in lanes) + sum(order.held for order in orders)
     thrown_away = sum(lane.rejoiner.incomplete + lane.rejoiner.inconsistent for lane in lanes)
     out = receiver.delivered + receiver.pieces_joined + sum(receiver.refused.values())
     assert passed == out + waiting + thrown_away
-    assert sender.captured == sender.sent + sender.dropped_no_link + sender.dropped_too_big + sender.dropped_full
+    dropped = sender.dropped_no_link + sender.dropped_too_big + sender.dropped_full
+    assert sender.captured == sender.sent + sender.waiting + dropped
     assert all(counter["lost"] >= 0 for counter in counters)
 
 
 def check_bounds(engine: SimpleNamespace, endpoint: Any) -> None:
     """Hold an engine to the memory that it may take, whatever came."""
     (peer,) = endpoint.peers.values()
-    assert len(peer.receiver.lanes) <= engine.receiver.MAX_LANES
+    assert len(peer.receiver.lanes) <= engine.header.LANES
     for lane in peer.receiver.lanes.values():
-        assert 0 <= lane.reorder.held <= engine.reorder.SLOTS
-        assert bool(lane.reorder.held) == bool(lane.reorder._arrivals)
-        assert len(lane.reorder._arrivals) <= 2 * engine.reorder.SLOTS
+        assert len(lane.recovery.aside) <= engine.recovery.ASIDE
+        assert not lane.recovery.retired
+        for stream in lane.recovery.streams():
+            assert 0 <= stream.reorder.held <= engine.reorder.SLOTS
+            assert len(stream.reorder._arrivals) <= 2 * engine.reorder.SLOTS
         assert len(lane.rejoiner._partials) <= engine.fragment.MAX_PARTIAL
         assert len(lane.tracks) <= LINKS
         assert not lane.out

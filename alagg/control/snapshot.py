@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from alagg.engine.link import DOWN
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -30,10 +28,10 @@ def snapshot(
     """Give every counter.
 
     The identities that hold in it, as long as no peer was removed: `capture.captured` = the peers' `tx.captured` +
-    `drops.no_peer` + the capture's own drops; `tx.captured` = `tx.sent` + each `tx.dropped_…`; `rx.frames` =
-    `rx.passed` + `rx.discarded` + `rx.rogue` + `rx.probes` + `rx.replies` + `rx.bad_cookie` + `rx.unknown_lane` =
-    the `rx_frames` of the peer's links, those included that were removed; the peers' `rx.delivered` =
-    `injector.injected` + each `injector.dropped_…`.
+    `drops.no_peer` + the capture's own drops; `tx.captured` = `tx.sent` + `tx.waiting` + each `tx.dropped_…`;
+    `rx.frames` = `rx.passed` + `rx.discarded` + `rx.rogue` + `rx.probes` + `rx.replies` + `rx.bad_cookie` +
+    `rx.control_frames` = the `rx_frames` of the peer's links, those included that were removed; the peers'
+    `rx.delivered` = `injector.injected` + each `injector.dropped_…`.
     """
     peers = [endpoint.peers[peer.name] for peer in config.peers]
     links = [
@@ -61,6 +59,7 @@ def _peer(peer: Peer) -> Json:
         "name": peer.settings.name,
         "scheduler": peer.settings.scheduler,
         "destinations": [str(network) for network in peer.settings.destinations],
+        "advice": list(peer.dialogue.advice),
         "tx": _tx(peer),
         "rx": _rx(peer),
     }
@@ -75,6 +74,7 @@ def _tx(peer: Peer) -> dict[str, int]:
         "dropped_full": sender.dropped_full,
         "dropped_too_big": sender.dropped_too_big,
         "split": sender.split,
+        "waiting": sender.waiting,
     }
 
 
@@ -85,6 +85,7 @@ def _rx(peer: Peer) -> Json:
     for lane in lanes:
         for key, value in lane.recovery.counters().items():
             recovery[key] += value
+    orders = [stream.reorder for lane in lanes for stream in lane.recovery.streams()]
     timeouts = [lane.reorder.timeout * 1000 for lane in lanes]
     return {
         **recovery,
@@ -92,11 +93,14 @@ def _rx(peer: Peer) -> Json:
         "probes": receiver.probes,
         "replies": receiver.replies,
         "bad_cookie": receiver.bad_cookie,
-        "unknown_lane": receiver.unknown_lane,
-        "held": sum(lane.reorder.held for lane in lanes),
-        "late": sum(lane.reorder.late for lane in lanes),
-        "given_up": sum(lane.reorder.given_up for lane in lanes),
-        "overflows": sum(lane.reorder.overflows for lane in lanes),
+        "control_frames": receiver.control_frames,
+        "bad_control": peer.dialogue.bad_control,
+        "reports": peer.dialogue.reports,
+        "held": sum(order.held for order in orders),
+        "late": sum(order.late for order in orders),
+        "given_up": sum(order.given_up for order in orders),
+        "released_alone": sum(order.alone for order in orders),
+        "overflows": sum(order.overflows for order in orders),
         "reorder_timeout_ms": round(max(timeouts, default=0.0), 3),
         "pieces_joined": receiver.pieces_joined,
         "pieces_waiting": sum(lane.rejoiner.waiting for lane in lanes),
@@ -113,20 +117,23 @@ def _link(peer: Peer, config: LinkConfig, ports: Mapping[Link, Port | None]) -> 
     monitor = peer.monitors[link]
     port = ports.get(link)
     sends_by, sends_by_reason = (None, "") if port is None else port.sends_by
-    loss = peer.loss(link)
+    loss, tx_loss = peer.loss(link), peer.dialogue.tx_loss(link)
     return {
         "name": link.name,
         "peer": config.peer,
         "type": config.type,
         "interface": config.interface,
         "mac": config.mac.hex(":"),
-        "state": monitor.state if link.open else DOWN,
+        "state": peer.state(link),
         "reason": link.reason,
         "mtu": link.mtu,
+        "path_mtu": link.room,
         "sends_by": sends_by,
         "sends_by_reason": sends_by_reason,
         "rtt_ms": None if monitor.rtt is None else round(monitor.rtt * 1000, 3),
+        "jitter_ms": None if monitor.rtt is None else round(monitor.rtt_deviation * 1000, 3),
         "loss": None if loss is None else round(loss, 6),
+        "tx_loss": None if tx_loss is None else round(tx_loss, 6),
         "rx_expected": peer.expected(link),
         "tx_frames": link.tx_frames,
         "tx_bytes": link.tx_bytes,

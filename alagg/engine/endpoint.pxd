@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 from alagg.engine.addresses cimport same_destination
 from alagg.engine.link cimport Link
@@ -6,16 +7,17 @@ from alagg.engine.peer cimport Peer
 from alagg.engine.receiver cimport Receiver
 from alagg.engine.sender cimport Sender
 
-cdef int SIZE
+cdef int SIZE, _PEERS_AT_ONCE
 
 cdef class Endpoint:
     cdef readonly object settings
     cdef readonly dict peers
-    cdef public long no_peer
+    cdef public int64_t no_peer
     cdef tuple _local
     cdef dict _peer_of
     cdef dict _touched
-    cdef double _deadline
+    cdef list _timers
+    cdef int64_t _pushed
     cdef object _routes
 
     @cython.locals(first=bytes, packet=bytes, groups=dict, group=list, previous=bytes)
@@ -25,8 +27,9 @@ cdef class Endpoint:
     @cython.locals(peer=Peer, receiver=Receiver, due=double)
     cpdef receive(self, Link link, bytes headers, list payloads, double now)
     cpdef double deadline(self) except? -1
-    @cython.locals(peer=Peer, deadline=double)
+    @cython.locals(peer=Peer, due=double)
     cpdef handle_timer(self, double now)
+    cdef _schedule(self, Peer peer)
     cpdef bint is_quiet(self) noexcept
     @cython.locals(peer=Peer, sender=Sender, link=Link, links=list)
     cpdef list queued_links(self)

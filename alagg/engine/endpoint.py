@@ -7,7 +7,8 @@ and logs `take_events`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Final
 
 from alagg.engine.addresses import Routes, same_destination
 from alagg.engine.header import SIZE
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from alagg.engine.addresses import Network
     from alagg.engine.events import Event
     from alagg.engine.link import Link
+
+
+PEERS_AT_ONCE: Final = 64
+"""Peers whose timers one round serves at most, so that no round takes long."""
+
+# The same again for C: other modules cannot see what the .pxd declares.
+_PEERS_AT_ONCE: Final = PEERS_AT_ONCE
 
 
 class Endpoint:
@@ -43,7 +51,9 @@ class Endpoint:
         self._peer_of: dict[Link, Peer] = {}
         self._touched: dict[Peer, None] = {}
         """Peers with queued frames or packets: an idle peer costs nothing."""
-        self._deadline = now
+        self._timers: list[tuple[float, int, Peer]] = []
+        """A heap of when which peer is to be asked; entries that a sooner one has outdone are passed over."""
+        self._pushed = 0
         self.update(peers, now)
 
     def update(self, peers: Sequence[PeerSettings], now: float) -> None:
@@ -60,7 +70,10 @@ class Endpoint:
         self._routes = Routes(entries, self._local)
         self._peer_of = {link: peer for peer in self.peers.values() for link in peer.links.values()}
         self._touched = dict.fromkeys(self.peers.values())
-        self._deadline = now
+        self._timers = []
+        for peer in self.peers.values():
+            peer.scheduled = float("inf")
+            self._schedule(peer)
 
     def set_local(self, local: Sequence[Network]) -> None:
         """Take the networks of this host anew: its addresses have changed."""
@@ -98,6 +111,8 @@ class Endpoint:
         sender = peer.sender
         sender.send(packets, now)
         self._touched[peer] = None
+        peer.wake(now)
+        self._schedule(peer)
 
     def receive(self, link: Link, headers: bytes, payloads: list[bytes | None], now: float) -> None:
         """Take frames that came on a link: their headers in one piece, and the payload of each.
@@ -114,15 +129,24 @@ class Endpoint:
         receiver = peer.receiver
         receiver.receive(link, headers, payloads, now)
         self._touched[peer] = None
+        if receiver.controls:
+            peer.hear(now)
+        peer.wake(now)
         due = receiver.deadline()
-        if due < peer.due:
-            peer.due = due
-            self._deadline = min(self._deadline, due)
+        peer.due = min(peer.due, due)
+        self._schedule(peer)
 
     def link_changed(self, link: Link, *, is_open: bool, mtu: int, reason: str, now: float) -> None:
         """Take what a port says of its link: whether it can send, its MTU, and in words why it cannot."""
-        self._peer_of[link].link_changed(link, is_open=is_open, mtu=mtu, reason=reason, now=now)
-        self._deadline = now
+        peer = self._peer_of[link]
+        peer.link_changed(link, is_open=is_open, mtu=mtu, reason=reason, now=now)
+        self._schedule(peer)
+
+    def follow(self, peer: str, link: str, state: str, path_mtu: int) -> None:
+        """Take what the worker that watches the links has found out; of links that are gone, nothing."""
+        known = self.peers.get(peer)
+        if known is not None and link in known.links:
+            known.follow(known.links[link], state, path_mtu)
 
     @property
     def room(self) -> int:
@@ -132,19 +156,28 @@ class Endpoint:
 
     def deadline(self) -> float:
         """Give the time at which `handle_timer` has something to do."""
-        return self._deadline
+        return self._timers[0][0] if self._timers else float("inf")
 
     def handle_timer(self, now: float) -> None:
-        """Do what is due."""
-        if now < self._deadline:
-            return
-        deadline = float("inf")
-        for peer in self.peers.values():
+        """Do what is due, of so many peers; the deadline stays in the past while there are more."""
+        for _ in range(_PEERS_AT_ONCE):
+            if not self._timers or self._timers[0][0] > now:
+                return
+            due, _, peer = heappop(self._timers)
+            if due != peer.scheduled:
+                continue
+            peer.scheduled = float("inf")
             if peer.due <= now:
                 peer.handle_timer(now)
                 self._touched[peer] = None
-            deadline = min(deadline, peer.due)
-        self._deadline = deadline
+            self._schedule(peer)
+
+    def _schedule(self, peer: Peer) -> None:
+        """See to it that a peer is asked when it is due."""
+        if peer.due < peer.scheduled:
+            peer.scheduled = peer.due
+            self._pushed += 1
+            heappush(self._timers, (peer.due, self._pushed, peer))
 
     def flush(self, now: float) -> None:
         """Release all packets that wait for earlier ones: the node ends."""
@@ -171,6 +204,9 @@ class Endpoint:
         for peer in self._touched:
             sender = peer.sender
             sender.settle()
+            if sender.due < peer.due:
+                peer.due = sender.due
+                self._schedule(peer)
 
     def take_packets(self) -> list[bytes]:
         """Give the packets that are to be injected now, in order."""

@@ -60,4 +60,22 @@ class LatentError:
         )
 
 
-Event = LinkStateChanged | NumberingReset | LatentError
+@dataclass(frozen=True)
+class AdviceChanged:
+    """What the peer says of itself does not fit this node's configuration, or fits now."""
+
+    peer: str
+    advice: tuple[str, ...]
+    """Each thing that does not fit, in words; empty when all fits."""
+
+    @property
+    def bad(self) -> bool:
+        """Whether an operator should worry."""
+        return bool(self.advice)
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"peer {self.peer}: {'; '.join(self.advice) or 'all fits now'}"
+
+
+Event = LinkStateChanged | NumberingReset | LatentError | AdviceChanged

@@ -1,16 +1,17 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 @cython.final
 cdef class Piece:
-    cdef readonly long epoch
-    cdef readonly long sequence
-    cdef readonly long number
-    cdef readonly long last
+    cdef readonly int64_t epoch
+    cdef readonly int64_t sequence
+    cdef readonly int64_t number
+    cdef readonly int64_t last
     cdef readonly bytes payload
 
 cdef class Rejoiner:
-    cdef public long incomplete
-    cdef public long inconsistent
+    cdef public int64_t incomplete
+    cdef public int64_t inconsistent
     cdef readonly object _partials
 
     cpdef double deadline(self) except? -1

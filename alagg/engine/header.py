@@ -1,8 +1,7 @@
-"""The Alagg header: its specification, and the fast codec that follows it.
+"""The codec of the Alagg header, version 2: written and read with `struct`, or in C, fast enough for the packet path.
 
-`HEADER` is the specification, written once with construct; it is what the documentation, the tools and the
-tests read. `write` and `parse` do the same with `struct`, fast enough for the packet path, on the headers of a
-batch in one piece; property tests hold them against it. `encode` and `decode` are for a single frame.
+`alagg.engine.specification` says the same once more, with construct, to be read; property tests hold both against
+each other. `write` and `parse` work on the headers of a batch in one piece, `encode` and `decode` on a single frame.
 `docs/protocol.md` has the picture, the rules and the test vectors.
 """
 
@@ -11,21 +10,22 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-import construct
 import cython
 
 from alagg.engine.crc import crc32c
 
-VERSION: Final = 1
-"""The only version of the protocol so far."""
+VERSION: Final = 2
+"""The version of the protocol."""
 
 DATA: Final = 1
 """Frame type: the payload is an IP packet, or one piece of it."""
 PROBE: Final = 2
-"""Frame type: asks the peer to answer on the same link; the payload is a cookie of 8 bytes."""
+"""Frame type: asks the peer to answer on the same link; the payload is a cookie of 8 bytes, and zeros behind it."""
 PROBE_REPLY: Final = 3
 """Frame type: the answer to a probe; the payload is the probe's cookie, unchanged."""
-TYPES: Final = frozenset((DATA, PROBE, PROBE_REPLY))
+CONTROL: Final = 4
+"""Frame type: what two nodes tell each other (`alagg.engine.control`)."""
+TYPES: Final = frozenset((DATA, PROBE, PROBE_REPLY, CONTROL))
 """The types that a receiver understands. All others are counted and dropped."""
 
 SIZE: Final = 24
@@ -34,25 +34,10 @@ MAX_PAYLOAD: Final = 0xFFFF
 """Largest payload length that the header can say."""
 MAX_PIECES: Final = 256
 """Largest number of pieces that one packet can be split into."""
+LANES: Final = 16
+"""Number spaces of one sender: the header has four bits for them."""
 COOKIE_SIZE: Final = 8
-"""Bytes of a probe's payload."""
-
-HEADER: Final = construct.Struct(
-    "version_type"
-    / construct.BitStruct("version" / construct.BitsInteger(4), "type" / construct.BitsInteger(4)),
-    "flags" / construct.Const(0, construct.Int8ub),
-    "payload_length" / construct.Int16ub,
-    "epoch" / construct.Int32ub,
-    "sequence" / construct.Int32ub,
-    "link_sequence" / construct.Int32ub,
-    "lane" / construct.Int8ub,
-    "link_id" / construct.Int8ub,
-    "piece" / construct.Int8ub,
-    "last_piece" / construct.Int8ub,
-    "checksum" / construct.Int32ub,
-)
-"""The specification of the header (big-endian). The checksum is CRC-32C (RFC 9260, appendix A) over the
-payload followed by the header's first 20 bytes: in this order the copies of a packet share the payload's part."""
+"""Bytes of a probe's cookie."""
 
 # The same again for the packet path: header.pxd makes these C numbers, which other modules cannot see.
 _VERSION: Final = VERSION
@@ -60,14 +45,14 @@ _FIRST_TYPE: Final = min(TYPES)
 _LAST_TYPE: Final = max(TYPES)
 
 if not cython.compiled:  # header.pxd has the same in C
-    _pack = struct.Struct(">BBHIIIBBBB").pack
-    _unpack = struct.Struct(">BBHIIIBBBBI").unpack_from
+    _pack = struct.Struct(">BBHIIBBBBI").pack
+    _unpack = struct.Struct(">BBHIIBBBBII").unpack_from
 
     def _checksum(payload_checksum: int, fields: bytes) -> int:
         return crc32c(payload_checksum, fields, 0, 20)
 
-    def _verified(payload: bytes, length: int, headers: bytes, at: int) -> int:
-        return crc32c(crc32c(0, payload, 0, length), headers, at, at + 20)
+    def _verified(content: int, headers: bytes, at: int) -> int:
+        return crc32c(content, headers, at, at + 20)
 
     def _store(headers: bytearray, at: int, fields: bytes, checksum: int) -> None:
         headers[at : at + SIZE] = fields + checksum.to_bytes(4, "big")
@@ -77,11 +62,11 @@ class Frame(NamedTuple):
     """The values of one frame, in the order in which `decode` gives them."""
 
     type: int
-    """`DATA`, `PROBE` or `PROBE_REPLY`."""
+    """`DATA`, `PROBE`, `PROBE_REPLY` or `CONTROL`."""
     epoch: int
-    """A random number of the sender's life, 32 bits."""
+    """The number of the sender's session, 32 bits: random, anew at each start."""
     lane: int
-    """The number space that `sequence` counts in, 8 bits."""
+    """The number space that `sequence` counts in, 0 to 15."""
     sequence: int
     """The number of the packet (or piece) in its lane, modulo 2**32; 0 in frames that carry no packet."""
     link_id: int
@@ -113,6 +98,8 @@ MALFORMED_REASONS: Final = (
     "unknown_version",
     "unknown_type",
     "unknown_flags",
+    "unknown_key",
+    "unknown_class",
     "bad_length",
     "bad_piece",
     "bad_checksum",
@@ -148,11 +135,11 @@ def write(
         payload_length,
         epoch,
         sequence,
-        link_sequence,
         lane,
-        link_id,
         piece,
         last_piece,
+        link_id,
+        link_sequence,
     )
     _store(headers, at, fields, _checksum(payload_checksum, fields))
 
@@ -178,7 +165,7 @@ def encode(
     return bytes(header)
 
 
-def parse(headers: bytes, at: int, payload: bytes) -> tuple[int, int, int, int, int, int, int, int, int]:
+def parse(headers: bytes, at: int, payload: bytes) -> tuple[int, int, int, int, int, int, int, int, int, int]:
     """Parse and verify one frame of a batch.
 
     Args:
@@ -187,12 +174,13 @@ def parse(headers: bytes, at: int, payload: bytes) -> tuple[int, int, int, int, 
         payload: what came behind it, with the link's padding.
 
     Returns:
-        The values of `Frame`, in its order, but for the payload: of that the length, at most what there is.
+        The values of `Frame`, in its order, but for the payload: of that the length, at most what there is, and the
+        CRC-32C, by which copies are told from other packets that claim the same number.
 
     Raises:
         MalformedFrameError: the frame is damaged or not understood; nothing of it may be used.
     """
-    (version_type, flags, length, epoch, sequence, link_sequence, lane, link_id, piece, last_piece, checksum) = (
+    (version_type, flags_key, length, epoch, sequence, lane, piece, last_piece, link_id, link_sequence, checksum) = (
         _unpack(headers, at)
     )
     frame_type = version_type & 0x0F
@@ -200,15 +188,18 @@ def parse(headers: bytes, at: int, payload: bytes) -> tuple[int, int, int, int, 
         raise MalformedFrameError("unknown_version")
     if not _FIRST_TYPE <= frame_type <= _LAST_TYPE:
         raise MalformedFrameError("unknown_type")
-    if flags:
-        raise MalformedFrameError("unknown_flags")
+    if flags_key:
+        raise MalformedFrameError("unknown_flags" if flags_key >> 4 else "unknown_key")
+    if lane >> 4:
+        raise MalformedFrameError("unknown_class")
     if length > len(payload):
         raise MalformedFrameError("bad_length")
     if piece > last_piece:
         raise MalformedFrameError("bad_piece")
-    if _verified(payload, length, headers, at) != checksum:
+    content = crc32c(0, payload, 0, length)
+    if _verified(content, headers, at) != checksum:
         raise MalformedFrameError("bad_checksum")
-    return frame_type, epoch, lane, sequence, link_id, link_sequence, piece, last_piece, length
+    return frame_type, epoch, lane, sequence, link_id, link_sequence, piece, last_piece, length, content
 
 
 def decode(data: bytes, offset: int = 0) -> FrameValues:
@@ -222,5 +213,5 @@ def decode(data: bytes, offset: int = 0) -> FrameValues:
     if len(data) - offset < SIZE:
         raise MalformedFrameError("truncated")
     payload = data[offset + SIZE :]
-    *values, length = parse(data, offset, payload)
+    *values, length, _ = parse(data, offset, payload)
     return (*values, payload[:length])  # type: ignore[return-value]

@@ -21,6 +21,8 @@ class LatentErrorCheck:
         """Periods in which copies were missing."""
         self.expected = 0
         self.came = 0
+        self._copies = 0
+        """The fewest copies that could be expected during the period; 0 before its first look."""
         self._next = now + PERIOD
         self._passed = 0
         self._discarded = 0
@@ -31,14 +33,17 @@ class LatentErrorCheck:
         Args:
             passed: packets that were passed so far.
             discarded: copies that were discarded so far.
-            copies: how many copies the peer sends of each packet.
+            copies: how many copies the peer sends of each packet over the links that work now; 0 for unknown.
             now: the time in seconds.
         """
+        if copies:
+            self._copies = min(self._copies, copies) if self._copies else copies
         if now < self._next:
             return False
         packets, self.came = passed - self._passed, discarded - self._discarded
         self._passed, self._discarded, self._next = passed, discarded, now + PERIOD
-        self.expected = packets * (copies - 1)
+        self.expected = packets * (max(self._copies, 1) - 1)
+        self._copies = 0
         missing = self.expected - self.came
         wrong = packets >= MINIMUM and missing > TOLERANCE * packets
         self.errors += wrong

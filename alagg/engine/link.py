@@ -28,18 +28,21 @@ class Link:
     """One link to a peer."""
 
     def __init__(self, link_id: int, name: str, mtu: int, weight: int = 1, lane: int = 0) -> None:
-        """Describe a link.
+        """Describe a link. Its number in the frames and the lane together count the frames that it is given.
 
         Args:
             link_id: its number in the frames, 0 to 255.
             name: its name in the configuration.
             mtu: bytes of the largest frame, header included.
             weight: its share for schedulers that weigh.
-            lane: the number space of what this node sends; frames in others have link sequences of their own.
+            lane: the number space of what this node sends.
         """
         self.id = link_id
         self.name = name
         self.mtu = mtu
+        """Bytes of the largest frame that the interface takes."""
+        self.path_mtu = 0
+        """Bytes of the largest frame that reaches the other side, where that is less; 0 where it is not."""
         self.weight = weight
         self.open = True
         """Whether the port can send; the schedulers see only open links."""
@@ -51,8 +54,6 @@ class Link:
         """Why the link is not up, in words."""
         self.lane = lane
         self.link_sequence = 0
-        self.guest_sequences: dict[int, int] = {}
-        """The link sequences in the peer's lanes, in which its probes are answered; at most one for each lane."""
         self.headers = bytearray()
         """The headers of the frames that wait to be sent, one after the other."""
         self.payloads: list[bytes] = []
@@ -76,19 +77,15 @@ class Link:
         """When the last intact frame came, in seconds."""
         self.malformed = dict.fromkeys(MALFORMED_REASONS, 0)
 
-    def append(self, frame_type: int, epoch: int, lane: int, payload: bytes, payload_checksum: int) -> None:
+    @property
+    def room(self) -> int:
+        """Bytes of the largest frame that arrives, as far as is known."""
+        return min(self.mtu, self.path_mtu) if self.path_mtu else self.mtu
+
+    def append(self, frame_type: int, epoch: int, payload: bytes, payload_checksum: int) -> None:
         """Queue a frame that carries no packet."""
-        if lane == self.lane:
-            link_sequence = self.link_sequence
-            self.link_sequence = (link_sequence + 1) & MASK
-        else:
-            link_sequence = self.guest_sequences.get(lane, 0)
-            self.guest_sequences[lane] = (link_sequence + 1) & MASK
         self.reserve([payload], len(payload))
-        write(
-            self.headers, self._at, frame_type, epoch, lane, 0, self.id, link_sequence, 0, 0, len(payload),
-            payload_checksum,
-        )  # fmt: skip
+        self.write(frame_type, epoch, self.lane, 0, 0, 0, len(payload), payload_checksum)
 
     def reserve(self, payloads: list[bytes], size: int) -> int:
         """Queue payloads of `size` bytes in all, whose headers must be written now; give the place of the first."""
@@ -119,7 +116,11 @@ class Link:
         self.link_sequence = (self.link_sequence + 1) & MASK
 
     def settle(self, taken: int) -> None:
-        """Account for the queued frames, of which the port took the first `taken`, and empty the queue."""
+        """Account for the queued frames, of which the port took the first `taken`, and empty the queue.
+
+        The numbers of the others, the last ones, were never seen by anybody: they are no loss of the link's, and the
+        frames that follow take them.
+        """
         self.queued = total = len(self.payloads)
         self.taken = taken
         self.tx_frames += taken
@@ -128,6 +129,7 @@ class Link:
         else:
             self.tx_bytes += taken * SIZE + sum(map(len, self.payloads[:taken]))
             self.full = True
+            self.link_sequence = (self.link_sequence - (total - taken)) & MASK
             if self.open:
                 self.tx_dropped_full += total - taken
             else:

@@ -1,9 +1,13 @@
 cimport cython
+from libc.stdint cimport int64_t
 
+from alagg.engine.lane cimport Lane
 from alagg.engine.link cimport Link
 from alagg.engine.monitor cimport Monitor
-from alagg.engine.receiver cimport Lane, Receiver
+from alagg.engine.receiver cimport Receiver
 from alagg.engine.sender cimport Sender
+
+cdef double TICK, WAKE
 
 cdef class Peer:
     cdef public object settings
@@ -11,18 +15,25 @@ cdef class Peer:
     cdef readonly dict monitors
     cdef public list events
     cdef public double due
+    cdef public double scheduled
     cdef readonly Sender sender
     cdef readonly Receiver receiver
+    cdef readonly object dialogue
     cdef object _node
     cdef object _local
-    cdef long _next_id
+    cdef dict _used_ids
     cdef double _next_probe
     cdef double _next_tick
-    cdef object _latent
+    cdef double _next_wake
+    cdef readonly object _latent
     cdef dict _states
+    cdef int64_t _moved
     cdef object _admission
 
     cpdef handle_timer(self, double now)
+    @cython.locals(moved=int64_t, monitor=Monitor)
+    cpdef wake(self, double now)
+    cpdef hear(self, double now)
     @cython.locals(next_probe=double, link=Link, monitor=Monitor)
     cdef _probe(self, double now)
     cpdef list take_events(self)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alagg.engine.addresses import Admission, Network
-from alagg.engine.events import Event, LatentError, LinkStateChanged, NumberingReset
+from alagg.engine.dialogue import Dialogue
+from alagg.engine.events import AdviceChanged, Event, LatentError, LinkStateChanged, NumberingReset
+from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
 from alagg.engine.link import DOWN, SILENT, UP, Link
 from alagg.engine.monitor import MISSES, Monitor
-from alagg.engine.receiver import Receiver, share_lost
+from alagg.engine.receiver import Receiver
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.engine.sender import Sender
 
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alagg.engine.scheduler.base import Scheduler
+
+TICK: Final = 1.0
+"""Seconds between two looks at what was measured."""
+WAKE: Final = 0.1
+"""Seconds between two looks at whether packets flow."""
+IDS: Final = 256
+"""Numbers that links can have."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,14 @@ class NodeSettings:
     lane: int = 0
     window: int = 1 << 16
     probe_interval: float = 0.1
+    workers: int = 1
+    secret: bytes = b""
+    """At least 8 bytes that nobody can guess; empty only where nobody tries to."""
+
+    @property
+    def watches(self) -> bool:
+        """Whether this worker is the one that watches the links; the others follow it."""
+        return self.lane == 0
 
 
 class Peer:
@@ -66,23 +83,36 @@ class Peer:
         """The time at which `handle_timer` has something to do, or before; whoever gives it more lowers it."""
         self._node = node
         self._local = local
-        self._next_id = 0
+        self._used_ids: dict[int, int] = {}
+        """The link sequence that follows, for each number that a link had, the one used last at the end."""
         self._next_probe = now
-        self._next_tick = now + 1.0
+        self._next_tick = now + TICK
+        self._next_wake = now
+        self.scheduled = float("inf")
+        """When the endpoint's timer asks this peer next."""
         self._latent = LatentErrorCheck(now)
         self._states: dict[Link, str] = {}
+        self._moved = 0
+        """Packets and frames of data so far, when they were looked at last."""
         self._add_links(settings.links, now)
         self._admission = Admission(settings.destinations, local)
         self.sender = Sender(node.epoch, node.lane, self._scheduler(), tuple(self.links.values()))
         live_time = (MISSES + 0.5) * node.probe_interval
+        secret = int.from_bytes(node.secret[:8], "big")
         self.receiver = Receiver(
-            self._admission, self.monitors, node.window, settings.reorder_timeout, live_time
+            self._admission, self.monitors, node.window, settings.reorder_timeout, live_time, secret
         )
+        self.dialogue = Dialogue(self, node)
 
     @property
     def latent_errors(self) -> int:
         """Periods in which copies were missing although no packet was lost."""
         return self._latent.errors
+
+    @property
+    def local(self) -> Sequence[Network]:
+        """The networks of this host."""
+        return self._local
 
     def expected(self, link: Link) -> int:
         """Give how many frames of the peer should have come on the link of late, over all lanes."""
@@ -98,6 +128,12 @@ class Peer:
 
     def _recent(self, link: Link) -> list[tuple[int, int]]:
         return [lane.tracks[link].recent for lane in self.receiver.lanes.values() if link in lane.tracks]
+
+    def state(self, link: Link) -> str:
+        """Give a link's state, one of `alagg.engine.link.STATES`."""
+        if not link.open:
+            return DOWN
+        return self.monitors[link].state if self._node.watches else self._states[link]
 
     def set_local(self, local: Sequence[Network]) -> None:
         """Take the networks of this host anew: its addresses have changed."""
@@ -125,24 +161,64 @@ class Peer:
         """Take what the port says of a link: whether it can send, its MTU, and why it cannot."""
         if (link.open, link.mtu, link.reason) == (is_open, mtu, reason):
             return
-        link.open, link.mtu, link.reason = is_open, mtu, reason
+        if link.mtu != mtu:
+            link.mtu = mtu
+            self.monitors[link].path_mtu.forget()
+        link.open, link.reason = is_open, reason
         self.sender.links_changed()
         self.monitors[link].next_time = self._next_probe = self.due = now
+        if not self._node.watches:
+            self._states[link] = UP if is_open else DOWN
+
+    def follow(self, link: Link, state: str, path_mtu: int) -> None:
+        """Take what the worker that watches the links has found out."""
+        self._states[link] = state
+        link.answering = state == UP
+        if link.path_mtu != path_mtu:
+            link.path_mtu = path_mtu
+            self.sender.links_changed()
 
     def handle_timer(self, now: float) -> None:
         """Do what is due: release packets, probe the links, look at what was measured."""
         self.receiver.handle_timer(now)
+        if now >= self.sender.due:
+            self.sender.retry(now)
         if now >= self._next_probe:
             self._probe(now)
         if now >= self._next_tick:
-            self._next_tick = max(self._next_tick + 1.0, now)
+            self._next_tick = max(self._next_tick + TICK, now)
             self._tick(now)
-        self.due = min(self._next_probe, self._next_tick, self.receiver.deadline())
+        self.due = min(self._next_probe, self._next_tick, self.receiver.deadline(), self.sender.due)
+
+    def wake(self, now: float) -> None:
+        """Note whether packets flow: idle links are probed more rarely."""
+        if now < self._next_wake:
+            return
+        self._next_wake = now + WAKE
+        moved = self.sender.captured + self.receiver.data_frames
+        if moved != self._moved:
+            self._moved = moved
+            for monitor in self.monitors.values():
+                monitor.busy(now)
+                self._next_probe = min(self._next_probe, monitor.next_time)
+            self.due = min(self.due, self._next_probe)
+
+    def hear(self, now: float) -> None:
+        """Take the control frames that came."""
+        controls, self.receiver.controls = self.receiver.controls, []
+        for link, epoch, link_id, payload in controls:
+            self.dialogue.hear(link, epoch, link_id, payload, now)
 
     def _probe(self, now: float) -> None:
+        if not self._node.watches:
+            self._next_probe = float("inf")
+            return
         next_probe = float("inf")
         for link, monitor in self.monitors.items():
+            room = link.room
             monitor.probe(now)
+            if link.room != room:
+                self.sender.links_changed()
             self._watch(link, monitor, now)
             next_probe = min(next_probe, monitor.next_time)
         self._next_probe = next_probe
@@ -151,15 +227,16 @@ class Peer:
         for lane in self.receiver.lanes.values():
             lane.tick()
         self._check_redundancy(now)
+        self.dialogue.tick(now)
+        self.sender.links_changed()
 
     def _check_redundancy(self, now: float) -> None:
-        if self.settings.scheduler != "redundant":
-            return
-        copies = min(self.settings.copies or len(self.links), len(self.links))
+        up = sum(self.state(link) == UP for link in self.links.values())
+        copies = self.dialogue.far.copies(up)
         counters = [lane.recovery.counters() for lane in self.receiver.lanes.values()]
         passed = sum(counter["passed"] for counter in counters)
         discarded = sum(counter["discarded"] for counter in counters)
-        if self._latent.check(passed, discarded, copies, now):
+        if self._latent.check(passed, discarded, copies, now) and self._node.watches:
             self.events.append(LatentError(self.settings.name, self._latent.expected, self._latent.came))
 
     def _watch(self, link: Link, monitor: Monitor, now: float) -> None:
@@ -171,6 +248,8 @@ class Peer:
             self._states[link] = monitor.state
             link.answering = monitor.state == UP
             self.events.append(LinkStateChanged(self.settings.name, link.name, monitor.state, link.reason))
+            if link.answering:
+                self.dialogue.greet(link, now)
 
     def take_events(self) -> list[Event]:
         """Give what happened since the last call."""
@@ -181,20 +260,38 @@ class Peer:
         events, self.events = self.events, []
         return events
 
+    def advise(self, advice: list[str]) -> None:
+        """Tell what does not fit between the two nodes."""
+        if self._node.watches:
+            self.events.append(AdviceChanged(self.settings.name, tuple(advice)))
+
     def _scheduler(self) -> Scheduler:
         return SCHEDULERS[self.settings.scheduler](self.settings.copies)
 
     def _add_links(self, links: Sequence[LinkSettings], now: float) -> None:
+        node = self._node
         for settings in links:
-            link = Link(self._next_id, settings.name, settings.mtu, settings.weight, self._node.lane)
+            number = self._free_id()
+            link = Link(number, settings.name, settings.mtu, settings.weight, node.lane)
+            link.link_sequence = self._used_ids.pop(number, 0)
             link.rx_last = now  # as good as heard: gaps wait for it until it had its time to show something
-            self._next_id = (self._next_id + 1) & 0xFF
             self.links[settings.name] = link
-            self.monitors[link] = Monitor(link, self._node.epoch, self._node.lane, self._node.probe_interval, now)
-            self._states[link] = DOWN
+            self.monitors[link] = Monitor(link, node.epoch, node.lane, node.probe_interval, now, node.secret)
+            self._states[link] = DOWN if node.watches else UP
+
+    def _free_id(self) -> int:
+        """Give the number for another link: one that no link had, else the one that was given back longest ago.
+
+        Its link sequences go on where they were, so that the other side sees no second beginning.
+        """
+        taken = {link.id for link in self.links.values()} | set(self._used_ids)
+        fresh = next((number for number in range(IDS) if number not in taken), None)
+        return next(iter(self._used_ids)) if fresh is None else fresh
 
     def _remove_link(self, name: str) -> None:
         link = self.links.pop(name)
+        self._used_ids[link.id] = link.link_sequence
         del self.monitors[link], self._states[link]
+        self.dialogue.forget(name)
         for lane in self.receiver.lanes.values():
             lane.forget(link)

@@ -1,92 +1,57 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 from alagg.engine.addresses cimport Admission
-from alagg.engine.fragment cimport Piece, Rejoiner
+from alagg.engine.fragment cimport Piece
 from alagg.engine.header cimport parse
+from alagg.engine.lane cimport Lane, Track
 from alagg.engine.link cimport Link
-from alagg.engine.recovery cimport Recovery
+from alagg.engine.recovery cimport Recovery, Stream
 from alagg.engine.reorder cimport Reorder
 from alagg.engine.sequence cimport distance
 
-cdef int DATA
-cdef int PROBE
-cdef int COOKIE_SIZE
-cdef int SIZE
-cdef long SAMPLE_MASK
-cdef int DISCARDED
-cdef int ROGUE
-cdef int PASSED
-cdef int TOOK_OVER
-cdef long HALF
-cdef long MASK
-
-@cython.final
-cdef class Track:
-    cdef public long epoch
-    cdef public long passed
-    cdef public long received
-    cdef public long expected
-    cdef public long reordered
-    cdef public bint reordering
-    cdef long _highest
-    cdef object _history
-
-    @cython.locals(ahead=long)
-    cpdef frame(self, long link_sequence)
-    @cython.locals(ahead=long)
-    cpdef packet(self, long sequence)
-
-@cython.final
-cdef class Lane:
-    cdef readonly long number
-    cdef readonly Recovery recovery
-    cdef readonly Reorder reorder
-    cdef readonly Rejoiner rejoiner
-    cdef public dict tracks
-    cdef public list out
-    cdef Link _link
-    cdef Track _track
-    cdef dict _samples
-    cdef double _next_sample
-
-    @cython.locals(track=Track)
-    cpdef Track track(self, Link link, long epoch, long link_sequence)
-    cpdef first_copy(self, long sequence, double now)
-    cpdef later_copy(self, long sequence, double now)
+cdef int DATA, PROBE, CONTROL, COOKIE_SIZE, SIZE, DISCARDED, TOOK_OVER
 
 @cython.final
 cdef class Receiver:
     cdef public list packets
+    cdef public list controls
     cdef public dict lanes
-    cdef public long frames
-    cdef public long probes
-    cdef public long replies
-    cdef public long bad_cookie
-    cdef public long unknown_lane
-    cdef public long delivered
-    cdef public long pieces_joined
+    cdef public int64_t frames
+    cdef public int64_t data_frames
+    cdef public int64_t probes
+    cdef public int64_t replies
+    cdef public int64_t control_frames
+    cdef public int64_t bad_cookie
+    cdef public int64_t delivered
+    cdef public int64_t pieces_joined
     cdef public dict refused
     cdef public list reset_lanes
     cdef Admission _admission
     cdef dict _monitors
-    cdef long _window
+    cdef int64_t _window
     cdef object _timeout
     cdef double _live_time
+    cdef object _secret
 
     @cython.locals(
-        lane=Lane, size=long, intact=long, index=Py_ssize_t, payload=bytes, frame_type=long, epoch=long, number=long,
-        sequence=long, link_sequence=long, piece=long, last_piece=long, length=long,
+        lane=Lane, size=int64_t, intact=int64_t, index=Py_ssize_t, payload=bytes, frame_type=int, epoch=int64_t,
+        number=int, sequence=int64_t, link_id=int, link_sequence=int64_t, piece=int, last_piece=int, length=int,
+        content=int64_t,
     )
     cpdef receive(self, Link link, bytes headers, list payloads, double now)
     @cython.locals(lane=Lane, deadline=double)
     cpdef double deadline(self) except? -1
-    cdef _control(self, Lane lane, Link link, long frame_type, long epoch, long link_sequence, bytes cookie, double now)
-    cdef Lane _new_lane(self, long number)
-    @cython.locals(verdict=int)
-    cdef _data(self, Lane lane, Link link, long epoch, long sequence, long link_sequence, long piece, long last_piece,
-               bytes payload, double now)
+    cpdef bint is_live(self, Link link, double now) except -1
+    cdef _control(self, Lane lane, Link link, int frame_type, int64_t epoch, int link_id, int64_t link_sequence,
+                  bytes payload, double now)
+    cdef Lane _new_lane(self, int number)
+    @cython.locals(verdict=int, recovery=Recovery, stream=Stream, track=Track)
+    cdef _data(self, Lane lane, Link link, int64_t epoch, int64_t sequence, int link_id, int64_t link_sequence,
+               int piece, int last_piece, bytes payload, int64_t fingerprint, double now)
+    @cython.locals(current=Stream)
     cdef _finish(self, Lane lane, double now)
     @cython.locals(link=Link, track=Track)
-    cdef _give_up_passed(self, Lane lane, double now)
+    cdef _give_up_passed(self, Lane lane, Reorder reorder, double now)
     @cython.locals(packet=bytes, reason=str)
     cdef _deliver(self, Lane lane, double now)

@@ -1,46 +1,60 @@
 cimport cython
+from libc.stdint cimport int64_t
 
-from alagg.engine.sequence cimport distance
+from alagg.engine.reorder cimport Reorder
+from alagg.engine.seen cimport Seen
+from alagg.engine.sequence cimport extend
 
-cdef long HALF
-cdef long MASK
+cdef int _DISCARDED, _ROGUE, _PASSED, _PASSED_ASIDE, _TOOK_OVER, _TRIAL_FRAMES, _ASIDE
+cdef double _SILENCE
 
 @cython.final
-cdef class Window:
-    cdef public long epoch
-    cdef public long highest
-    cdef public long size
+cdef class Stream:
+    cdef readonly int64_t epoch
+    cdef public int64_t highest
     cdef public double last_time
-    cdef public long run
-    cdef public long passed
-    cdef public long expected
-    cdef public long out_of_order
-    cdef public long discarded
-    cdef long _first
-    cdef long _mask
-    cdef bytearray _seen
+    cdef public int64_t run
+    cdef public int64_t passed
+    cdef public int64_t expected
+    cdef public int64_t out_of_order
+    cdef readonly Reorder reorder
+    cdef int64_t _first
 
-    @cython.locals(ahead=long)
-    cpdef bint covers(self, long sequence) noexcept
-    @cython.locals(ahead=long, slot=long)
-    cpdef bint accept(self, long sequence) except -1
-    @cython.locals(start=long, count=long, tail=long)
-    cdef _forget(self, long ahead)
-    cdef _reach_back(self, long sequence)
+    cpdef bint covers(self, int64_t epoch, int64_t sequence) noexcept
+    @cython.locals(number=int64_t)
+    cpdef accept(self, int64_t sequence)
 
 @cython.final
 cdef class Recovery:
-    cdef public long rogue
-    cdef public long resets
-    cdef long _size
-    cdef readonly Window _current
-    cdef list _aside
+    cdef public int64_t rogue
+    cdef public int64_t resets
+    cdef public int64_t discarded
+    cdef public Stream stream
+    cdef readonly Stream current
+    cdef readonly list aside
+    cdef public list retired
+    cdef public object timeout
+    cdef Seen _seen
+    cdef Seen _strange
     cdef dict _retired
 
-    @cython.locals(window=Window)
-    cpdef int accept(self, long epoch, long sequence, double now) except -1
-    cpdef bint is_current(self, long epoch) noexcept
-    @cython.locals(window=Window)
-    cdef int _accept_aside(self, Window current, long epoch, long sequence, double now) except -1
-    cdef int _accept_in(self, Window window, Window current, long sequence, double now) except -1
-    cdef _retire(self, Window window)
+    @cython.locals(stream=Stream, new=bint)
+    cpdef int accept(self, int64_t epoch, int64_t sequence, double now, int64_t fingerprint=*) except -1
+    cpdef tick(self)
+    cpdef bint is_current(self, int64_t epoch) noexcept
+    @cython.locals(stream=Stream, current=Stream)
+    cdef int _accept_aside(self, int64_t epoch, int64_t sequence, double now) except -1
+    @cython.locals(stream=Stream)
+    cdef Stream _find(self, int64_t epoch, int64_t sequence, double now)
+    cdef bint _is_new_among_strange(self, int64_t epoch, int64_t sequence, int64_t fingerprint) except -1
+    cdef _take_over(self, Stream stream)
+    cdef _retire(self, Stream stream)
+
+@cython.final
+cdef class Strict:
+    cdef public int64_t highest
+    cdef int64_t _mask
+    cdef bytearray _seen
+
+    @cython.locals(mask=int64_t, passed_over=int64_t)
+    cpdef int accept(self, int64_t number) except -1

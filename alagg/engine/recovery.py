@@ -1,30 +1,33 @@
-"""Recovery (IEEE 802.1CB, 7.4.3): accept each number once, whatever order the copies come in.
+"""Recovery (IEEE 802.1CB, 7.4.3): accept each packet once, whatever order the copies come in.
 
-A `Window` remembers the last numbers of one stream in a ring, as in RFC 6479. `Recovery` keeps several of them for
-one lane of a peer, so that neither a restarted sender nor a single strange frame can harm a live stream:
+Two questions are kept apart, so that neither a restarted sender nor frames that somebody forges can harm a stream:
 
-- *current*: the stream that is released in order;
-- *aside*: a new epoch, a jump too far for the window, or what was current before. Their packets pass at once, each
-  once; one of them takes over when it has shown several packets while the current stream fell silent. So late
-  frames of an old epoch are neither lost nor do they flip anything back.
+- *Was it here before?* `alagg.engine.seen` answers for each packet by itself. In doubt it passes: a rare duplicate
+  does less harm than a lost packet.
+- *Which stream does it belong to?* A stream is a run of numbers of one epoch around the number that is released next.
+  The *current* one is what the peer sends, as far as is known. A new epoch, or a jump too far to be the same stream,
+  is another one, *aside*: with an order of its own, so it waits for nothing and disturbs nobody. It takes the current
+  one's place when it has shown several packets and that one fell silent.
 
-Every verb's cost is bounded by the size of the window, whatever number a frame carries.
+What a link with keys may rely on is less work: `Strict` stands at the end.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from alagg.engine.sequence import HALF, MASK, distance
+from alagg.engine.reorder import SLOTS, Reorder
+from alagg.engine.seen import Seen
+from alagg.engine.sequence import extend
 
 DISCARDED: Final = 0
-"""Verdict: a copy of this number was passed before."""
+"""Verdict: a copy of this packet was passed before."""
 ROGUE: Final = 1
-"""Verdict: the number lies too far behind a live stream to be judged."""
+"""Verdict of `Strict`: the number lies too far behind to be judged. Without keys no number is a reason to reject."""
 PASSED: Final = 2
-"""Verdict: the first copy of a number of the current stream."""
+"""Verdict: the first copy of a packet of the current stream."""
 PASSED_ASIDE: Final = 3
-"""Verdict: the first copy of a number of another stream, to be delivered at once."""
+"""Verdict: the first copy of a packet of another stream."""
 TOOK_OVER: Final = 4
 """Verdict: the first copy, and its stream is the current one from now on."""
 
@@ -32,154 +35,219 @@ SILENCE: Final = 1.0
 """Seconds without a frame after which another stream may take the current one's place."""
 TRIAL_FRAMES: Final = 8
 """Packets that another stream must show since the current one's last frame before it takes over."""
+REACH: Final = SLOTS
+"""A number at most this far from the one that is released next belongs to the stream."""
 
-ASIDE: Final = 4
-"""Streams besides the current one that are remembered; the one heard longest ago makes room for another."""
+ASIDE: Final = 8
+"""Streams besides the current one; of those that showed least, the one heard longest ago makes room for another."""
+
+# The same again for C: other modules cannot see what the .pxd declares.
+_DISCARDED: Final = DISCARDED
+_ROGUE: Final = ROGUE
+_PASSED: Final = PASSED
+_PASSED_ASIDE: Final = PASSED_ASIDE
+_TOOK_OVER: Final = TOOK_OVER
+_SILENCE: Final = SILENCE
+_TRIAL_FRAMES: Final = TRIAL_FRAMES
+_ASIDE: Final = ASIDE
 
 
-class Window:
-    """The numbers of one stream that were seen, in a ring that remembers the last `size` of them."""
+class Stream:
+    """A run of numbers of one epoch, and their order."""
 
-    def __init__(self, epoch: int, sequence: int, size: int, now: float) -> None:
-        """Start at `sequence`, which counts as seen; `size` is a power of two."""
+    def __init__(self, epoch: int, sequence: int, timeout: float | None, now: float) -> None:
+        """Start at `sequence`, which has not been accepted yet; `timeout` is that of `alagg.engine.reorder`."""
         self.epoch = epoch
-        self.highest = sequence
-        self.size = size
+        self.highest = sequence - 1
+        """The highest number, without its wrap."""
         self.last_time = now
-        self.run = 1
-        """Packets passed since the current stream's last frame, while this one is not current."""
-        self.passed = 1
-        self.expected = 1
+        self.run = 0
+        """Packets since the current stream's last frame, while this one is not current."""
+        self.passed = 0
+        self.expected = 0
         """How many numbers the stream has spanned from its first to its highest."""
         self.out_of_order = 0
-        self.discarded = 0
+        self.reorder = Reorder(timeout)
         self._first = sequence
-        self._mask = size - 1
-        self._seen = bytearray(size)
-        self._seen[sequence & self._mask] = 1
 
-    def covers(self, sequence: int) -> bool:
-        """Tell whether the ring can judge the number: at most `size` ahead, less than `size` behind."""
-        ahead = ((sequence - self.highest + HALF) & MASK) - HALF
-        return -self.size < ahead <= self.size
+    def covers(self, epoch: int, sequence: int) -> bool:
+        """Tell whether a number belongs to the stream."""
+        return epoch == self.epoch and self.reorder.reaches(sequence)
 
-    def accept(self, sequence: int) -> bool:
-        """Tell whether a covered number is seen for the first time, and remember it."""
-        ahead = ((sequence - self.highest + HALF) & MASK) - HALF
-        slot = sequence & self._mask
-        if ahead > 0:
-            if ahead > 1:
-                self._forget(ahead)
-            self.highest = sequence
-            self.expected += ahead
-        elif self._seen[slot]:
-            self.discarded += 1
-            return False
+    def accept(self, sequence: int) -> None:
+        """Count a number that is there for the first time."""
+        number = extend(sequence, self.highest)
+        self.passed += 1
+        if number > self.highest:
+            self.expected += number - self.highest
+            self.highest = number
         else:
             self.out_of_order += 1
-            self._reach_back(sequence)
-        self._seen[slot] = 1
-        self.passed += 1
-        return True
+            if number < self._first:
+                self.expected += self._first - number
+                self._first = number
 
     @property
     def lost(self) -> int:
         """Numbers up to the highest of which no copy has come (yet: a late one makes it fall again)."""
-        return self.expected - self.passed
-
-    def _forget(self, ahead: int) -> None:
-        """Clear the slots that an advance by 2 to `size` numbers passes over."""
-        start = (self.highest + 1) & self._mask
-        count = ahead - 1
-        tail = min(count, self.size - start)
-        self._seen[start : start + tail] = bytes(tail)
-        self._seen[: count - tail] = bytes(count - tail)
-
-    def _reach_back(self, sequence: int) -> None:
-        """Widen the span when the very first frames came out of order."""
-        if self.expected < self.size:
-            before = distance(self._first, sequence)
-            if before > 0:
-                self._first = sequence
-                self.expected += before
+        return max(self.expected - self.passed, 0)
 
 
 class Recovery:
-    """Decides for each frame of one lane of a peer whether its packet is new."""
+    """Decides for each frame of one lane of a peer whether its packet is new, and to which stream it belongs."""
 
-    def __init__(self, size: int) -> None:
-        """Take the windows' size in numbers, a power of two."""
+    def __init__(self, size: int, timeout: float | None = None, secret: int = 0) -> None:
+        """Take how many packets are remembered, a power of two, the streams' timeout, and 64 secret bits."""
         self.rogue = 0
         self.resets = 0
         """How often another stream took over: a restarted sender, or a jump of its numbers."""
-        self._size = size
-        self._current: Window | None = None
-        self._aside: list[Window] = []
+        self.discarded = 0
+        self.stream: Stream | None = None
+        """The stream of the packet that was judged last."""
+        self.current: Stream | None = None
+        self.aside: list[Stream] = []
         """The other streams, the one heard last at the end."""
-        self._retired = dict.fromkeys(("passed", "discarded", "out_of_order", "lost"), 0)
+        self.retired: list[Stream] = []
+        """Streams that had to make room, until their owner has released what they hold."""
+        self.timeout = timeout
+        self._seen = Seen(size, secret)
+        """What the current stream went on with."""
+        self._strange = Seen(size, secret)
+        """All else, late or of other streams: however much that is, it pushes nothing of the current one out."""
+        self._retired = dict.fromkeys(("passed", "out_of_order", "lost"), 0)
 
-    def accept(self, epoch: int, sequence: int, now: float) -> int:
-        """Judge one number; give a verdict, `DISCARDED` to `TOOK_OVER`."""
-        window = self._current
-        if window is None:
-            self._current = Window(epoch, sequence, self._size, now)
-            return TOOK_OVER
-        if window.epoch == epoch and window.covers(sequence):
-            window.last_time = now
-            return PASSED if window.accept(sequence) else DISCARDED
-        return self._accept_aside(window, epoch, sequence, now)
+    def accept(self, epoch: int, sequence: int, now: float, fingerprint: int = 0) -> int:
+        """Judge one packet; give a verdict, and leave its stream in `stream`."""
+        stream = self.current
+        if stream is not None and stream.covers(epoch, sequence):
+            stream.last_time = now
+            self.stream = stream
+            # What the stream goes on with is remembered apart from what comes behind it, and may be anybody's.
+            if stream.reorder.awaits(sequence):
+                new = self._is_new_among_strange(epoch, sequence, fingerprint)
+            else:
+                new = self._seen.add(epoch, sequence, fingerprint)
+                new = new and not (self.aside and self._strange.has(epoch, sequence, fingerprint))
+            if not new:
+                self.discarded += 1
+                return _DISCARDED
+            stream.accept(sequence)
+            return _PASSED
+        if not self._is_new_among_strange(epoch, sequence, fingerprint):
+            self.discarded += 1
+            self.stream = None
+            return _DISCARDED
+        return self._accept_aside(epoch, sequence, now)
+
+    def tick(self) -> None:
+        """Begin another second of what is remembered."""
+        self._seen.tick()
+        self._strange.tick()
 
     def is_current(self, epoch: int) -> bool:
         """Tell whether an epoch is the current stream's."""
-        return self._current is not None and self._current.epoch == epoch
+        return self.current is not None and self.current.epoch == epoch
 
     @property
     def epoch(self) -> int | None:
         """The current stream's epoch; None before the first frame."""
-        return None if self._current is None else self._current.epoch
+        return None if self.current is None else self.current.epoch
+
+    def streams(self) -> list[Stream]:
+        """Give all streams, the current one first."""
+        return self.aside if self.current is None else [self.current, *self.aside]
 
     def counters(self) -> dict[str, int]:
         """Give the counters of IEEE 802.1CB, 10.8, over all streams so far."""
         total = dict(self._retired)
-        for window in (self._current, *self._aside):
-            if window is not None:
-                for key in total:
-                    total[key] += getattr(window, key)
-        return {**total, "rogue": self.rogue, "resets": self.resets}
+        for stream in self.streams():
+            for key in total:
+                total[key] += getattr(stream, key)
+        passed, out_of_order, lost = total.values()
+        return {
+            "passed": passed, "discarded": self.discarded, "out_of_order": out_of_order, "lost": lost,
+            "rogue": self.rogue, "resets": self.resets,
+        }  # fmt: skip
 
-    def _accept_aside(self, current: Window, epoch: int, sequence: int, now: float) -> int:
-        """Judge a number that the current window cannot."""
-        for window in self._aside:
-            if window.epoch == epoch and window.covers(sequence):
-                return self._accept_in(window, current, sequence, now)
-        silent = now - current.last_time >= SILENCE
-        if epoch == current.epoch and not silent and distance(sequence, current.highest) < 0:
-            self.rogue += 1
-            return ROGUE
-        if len(self._aside) >= ASIDE:
-            self._retire(self._aside.pop(0))
-        self._aside.append(Window(epoch, sequence, self._size, now))
-        return PASSED_ASIDE
-
-    def _accept_in(self, window: Window, current: Window, sequence: int, now: float) -> int:
-        """Judge a number of a stream aside, and let it take over when it is due."""
-        self._aside.remove(window)
-        self._aside.append(window)
-        if window.last_time < current.last_time:
-            window.run = 0
-        window.last_time = now
-        if not window.accept(sequence):
-            return DISCARDED
-        window.run += 1
-        if window.run < TRIAL_FRAMES or now - current.last_time < SILENCE:
-            return PASSED_ASIDE
-        self._aside.remove(window)
-        self._aside.append(current)
-        self._current = window
+    def _accept_aside(self, epoch: int, sequence: int, now: float) -> int:
+        """Take a packet that is not the current stream's."""
+        current = self.current
+        stream = self._find(epoch, sequence, now)
+        stream.accept(sequence)
+        self.stream = stream
+        if current is None:
+            self._take_over(stream)
+            return _TOOK_OVER
+        if stream.last_time < current.last_time:
+            stream.run = 0
+        stream.last_time = now
+        stream.run += 1
+        if stream.run < _TRIAL_FRAMES or now - current.last_time < _SILENCE:
+            return _PASSED_ASIDE
+        self.aside.remove(stream)
+        self.aside.append(current)
+        self._take_over(stream)
         self.resets += 1
-        return TOOK_OVER
+        return _TOOK_OVER
 
-    def _retire(self, window: Window) -> None:
-        """Keep the counters of a stream that is forgotten."""
+    def _is_new_among_strange(self, epoch: int, sequence: int, fingerprint: int) -> bool:
+        """Remember what does not go on with the current stream; tell whether it is there for the first time."""
+        if self._seen.has(epoch, sequence, fingerprint):
+            return False
+        return self._strange.add(epoch, sequence, fingerprint)
+
+    def _take_over(self, stream: Stream) -> None:
+        self.current = stream
+        self._seen, self._strange = self._strange, self._seen
+
+    def _find(self, epoch: int, sequence: int, now: float) -> Stream:
+        """Give the stream aside that a number belongs to, or begin it."""
+        for stream in self.aside:
+            if stream.covers(epoch, sequence):
+                self.aside.remove(stream)
+                self.aside.append(stream)
+                return stream
+        if len(self.aside) >= _ASIDE:
+            self._retire(min(self.aside, key=_shown))
+        stream = Stream(epoch, sequence, self.timeout, now)
+        if self.current is not None:
+            self.aside.append(stream)
+        return stream
+
+    def _retire(self, stream: Stream) -> None:
+        """Forget a stream but for its counters, and for what it holds."""
+        self.aside.remove(stream)
+        self.retired.append(stream)
         for key in self._retired:
-            self._retired[key] += getattr(window, key)
+            self._retired[key] += getattr(stream, key)
+
+
+def _shown(stream: Stream) -> int:
+    return stream.passed
+
+
+class Strict:
+    """The rule for a session with keys: authenticated numbers only, so what is behind the window is a replay.
+
+    A ring bitmap as in RFC 6479; numbers have 64 bits and never wrap within a key.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Remember the last `size` numbers, a power of two."""
+        self.highest = -1
+        self._mask = size - 1
+        self._seen = bytearray(size)
+
+    def accept(self, number: int) -> int:
+        """Judge an authenticated number: `PASSED`, `DISCARDED`, or `ROGUE` for one behind the window."""
+        mask = self._mask
+        if number > self.highest:
+            for passed_over in range(max(self.highest + 1, number - mask), number):
+                self._seen[passed_over & mask] = 0
+            self.highest = number
+        elif number + mask < self.highest:
+            return _ROGUE
+        elif self._seen[number & mask]:
+            return _DISCARDED
+        self._seen[number & mask] = 1
+        return _PASSED

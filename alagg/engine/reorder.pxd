@@ -1,9 +1,10 @@
 cimport cython
+from libc.stdint cimport int64_t
 
-from alagg.engine.sequence cimport distance
+from alagg.engine.sequence cimport extend
 
-cdef long HALF
-cdef long MASK
+cdef int64_t _SLOTS, _MAX_BYTES, _DOUBT, _BELIEVED
+cdef double _FRESH
 
 cdef class Lateness:
     cdef public object mean
@@ -13,43 +14,58 @@ cdef class Lateness:
 
 cdef class _Arrival:
     cdef double time
-    cdef long top
+    cdef int64_t top
+    cdef list numbers
 
 @cython.final
 cdef class Reorder:
     cdef public Lateness lateness
-    cdef public long late
-    cdef public long given_up
-    cdef public long overflows
-    cdef public long held
+    cdef public int64_t late
+    cdef public int64_t given_up
+    cdef public int64_t alone
+    cdef public int64_t overflows
+    cdef public int64_t held
     cdef public object fixed
     cdef bint _started
-    cdef long _next
-    cdef list _slots
-    cdef long _bytes
+    cdef int64_t _next
+    cdef double _advanced
+    cdef dict _items
+    cdef list _numbers
+    cdef int64_t _bytes
     cdef readonly object _arrivals
     cdef _Arrival _latest
     cdef double _gap_since
+    cdef object _gaps
 
-    @cython.locals(ahead=long)
-    cpdef push(self, long sequence, object item, double now, list out)
-    cpdef bint awaits(self, long sequence) noexcept
-    cpdef passed_by_all(self, long sequence, double now, list out)
+    @cython.locals(ahead=int64_t)
+    cpdef bint reaches(self, int64_t sequence) noexcept
+    @cython.locals(number=int64_t, ahead=int64_t)
+    cpdef push(self, int64_t sequence, object item, double now, list out)
+    cpdef bint awaits(self, int64_t sequence) noexcept
+    @cython.locals(number=int64_t)
+    cpdef passed_by_all(self, int64_t sequence, double now, list out)
     @cython.locals(arrival=_Arrival)
     cpdef double deadline(self) except? -1
     @cython.locals(timeout=double, arrival=_Arrival)
     cpdef expire(self, double now, list out)
-    cdef _hold(self, long sequence, object item, long ahead, double now, list out)
+    @cython.locals(others=list)
+    cdef _hold(self, int64_t number, object item, double now, list out)
     @cython.locals(arrival=_Arrival)
-    cdef _arrived(self, long sequence, double now)
-    cdef _make_room(self, long sequence, double now, list out)
-    @cython.locals(sequence=long)
+    cdef _arrived(self, int64_t number, double now)
+    cdef bint _goes_on(self, _Arrival arrival, double now, double timeout) except -1
+    @cython.locals(before=int64_t)
+    cdef _release_alone(self, _Arrival arrival, list out)
+    cdef _make_room(self, int64_t number, double now, list out)
+    cdef int64_t _lowest(self) except? -1
+    @cython.locals(number=int64_t)
     cdef _skip_gap(self, double now, list out)
+    @cython.locals(before=int64_t)
     cdef _fill(self, double now, list out)
-    @cython.locals(sequence=long, slots=list)
+    @cython.locals(number=int64_t)
     cdef _release(self, list out)
+    cdef _take(self, int64_t number, list out)
     @cython.locals(arrival=_Arrival)
     cdef _gap_moved(self, double now)
     @cython.locals(arrival=_Arrival)
     cdef _forget_released(self)
-    cdef _late(self)
+    cdef _late(self, int64_t number)

@@ -4,15 +4,19 @@ A packet that is next in line never waits. A gap ends when it is filled, when ev
 packet is surely lost), or when the first packet behind it has waited for `timeout`. Nothing is ever dropped: a
 full buffer, a reset and the end release what is held in order, and a packet that comes after its gap was given up
 is delivered late.
+
+A packet far ahead of a stream that goes on below it proves no loss, whoever sent it: when its time is over it is
+released alone, and the stream's own numbers are waited for as before.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from heapq import heappop, heappush
 from typing import Final
 
 from alagg.engine.fragment import Piece
-from alagg.engine.sequence import HALF, MASK, distance
+from alagg.engine.sequence import extend
 
 SLOTS: Final = 8192
 """Packets that one buffer spans: at 4 Gbit/s a skew of about 25 ms."""
@@ -22,12 +26,27 @@ INITIAL_TIMEOUT: Final = 0.05
 """Seconds that a gap is waited for before anything was measured."""
 MIN_TIMEOUT: Final = 0.005
 """Seconds; the shortest automatic timeout, so that the host's own jitter does not count as loss."""
+DOUBT: Final = 4
+"""A gap of more numbers than this for each packet that is held is doubtful while the stream goes on below it."""
+BELIEVED: Final = 64
+"""Numbers that may be missing besides before that matters to `passed_by_all`."""
+FRESH: Final = 0.25
+"""Share of the timeout within which the number that was next has come, so that the stream goes on below a gap."""
+GAPS: Final = 8
+"""Gaps given up of late that are remembered: a packet out of one of them was later than the timeout."""
 MAX_TIMEOUT: Final = 0.5
 """Seconds; the longest automatic timeout: later than this a packet is better lost."""
 
 
 Item = bytes | Piece
 """What is put in order: a whole packet, or a piece of one."""
+
+# The same again for C: other modules cannot see what the .pxd declares.
+_SLOTS: Final = SLOTS
+_MAX_BYTES: Final = MAX_BYTES
+_DOUBT: Final = DOUBT
+_BELIEVED: Final = BELIEVED
+_FRESH: Final = FRESH
 
 
 class _Arrival:
@@ -37,6 +56,7 @@ class _Arrival:
         self.time = time
         self.top = top
         """The highest of their numbers."""
+        self.numbers = [top]
 
 
 class Lateness:
@@ -68,7 +88,7 @@ class Lateness:
 
 
 class Reorder:
-    """Puts the packets of one lane of a peer back in order."""
+    """Puts the packets of one stream back in order."""
 
     def __init__(self, timeout: float | None) -> None:
         """Take the longest wait in seconds; None for automatic, 0 for no waiting at all."""
@@ -77,6 +97,8 @@ class Reorder:
         """Packets that came after their gap had been given up."""
         self.given_up = 0
         """Numbers that were no longer waited for."""
+        self.alone = 0
+        """Packets far ahead that were released by themselves, since the stream went on below them."""
         self.overflows = 0
         """How often the buffer was full and released early."""
         self.held = 0
@@ -85,46 +107,62 @@ class Reorder:
         """The configured wait in seconds; None for automatic, 0 for no waiting at all."""
         self._started = False
         self._next = 0
-        """The number that is released next, once the first one has come."""
-        self._slots: list[Item | None] = [None] * SLOTS
+        """The number that is released next, once the first one has come; numbers are kept without their wrap."""
+        self._advanced = float("-inf")
+        """When the number that was next has come, the last time."""
+        self._items: dict[int, list[Item]] = {}
+        """What is held, by number: one packet each, more where somebody claims a number that is another's."""
+        self._numbers: list[int] = []
+        """A heap of these numbers, and of some that were released already."""
         self._bytes = 0
         self._arrivals: deque[_Arrival] = deque()
         """When held packets came, in the order of arrival; entries of released ones go when they are first."""
         self._latest = _Arrival(0.0, 0)
         """The last of them."""
         self._gap_since = 0.0
+        self._gaps: deque[tuple[int, int]] = deque(maxlen=GAPS)
+        """The gaps that were given up last: their first number, and the first behind them."""
 
     @property
     def timeout(self) -> float:
         """Seconds that a packet waits at most."""
         return self.lateness.timeout if self.fixed is None else self.fixed
 
+    def reaches(self, sequence: int) -> bool:
+        """Tell whether a number lies close enough to the next one to belong to the stream."""
+        return not self._started or -_SLOTS <= extend(sequence, self._next) - self._next <= _SLOTS
+
     def push(self, sequence: int, item: Item, now: float, out: list[Item]) -> None:
         """Take a packet that was not seen before; append what can be released to `out`."""
         if not self._started:
             self._started, self._next = True, sequence
-        ahead = ((sequence - self._next + HALF) & MASK) - HALF
+        number = extend(sequence, self._next)
+        ahead = number - self._next
         if ahead == 0:
             out.append(item)
-            self._next = (sequence + 1) & MASK
+            self._next = number + 1
+            self._advanced = now
             if self.held:
                 self._fill(now, out)
         elif ahead < 0:
-            self._late()
+            self._late(number)
             out.append(item)
         elif self.fixed == 0:
             out.append(item)
-            self._next = (sequence + 1) & MASK
+            self._next = number + 1
         else:
-            self._hold(sequence, item, ahead, now, out)
+            self._hold(number, item, now, out)
 
     def awaits(self, sequence: int) -> bool:
         """Tell whether a link that has come as far as `sequence` may still bring the number that is released next."""
-        return distance(sequence, self._next) < 0
+        return extend(sequence, self._next) < self._next
 
     def passed_by_all(self, sequence: int, now: float, out: list[Item]) -> None:
         """Give up the gaps up to `sequence`: every live link has delivered this number or a later one."""
-        while self.held and distance(sequence, self._next) >= 0:
+        number = extend(sequence, self._next)
+        while self.held and number >= self._next:
+            if self._lowest() - self._next > _BELIEVED + _DOUBT * self.held:
+                return
             self._skip_gap(now, out)
 
     def deadline(self) -> float:
@@ -141,7 +179,11 @@ class Reorder:
             arrival = self._arrivals[0]
             if arrival.time + timeout > now:
                 return
-            self.passed_by_all(arrival.top, now, out)
+            if self.held and self._goes_on(arrival, now, timeout):
+                self._release_alone(arrival, out)
+            else:
+                while self.held and arrival.top >= self._next:
+                    self._skip_gap(now, out)
             self._forget_released()
 
     def set_timeout(self, timeout: float | None, out: list[Item]) -> None:
@@ -155,48 +197,78 @@ class Reorder:
         while self.held:
             self._skip_gap(0.0, out)
         self._arrivals.clear()
+        self._numbers.clear()
         self._started = False
 
-    def _hold(self, sequence: int, item: Item, ahead: int, now: float, out: list[Item]) -> None:
-        if ahead >= SLOTS:
-            self._make_room(sequence, now, out)
-            self.push(sequence, item, now, out)
-            return
+    def _hold(self, number: int, item: Item, now: float, out: list[Item]) -> None:
+        if number - self._next > _SLOTS:
+            self._make_room(number, now, out)
+            if number == self._next:
+                out.append(item)
+                self._next = number + 1
+                return
         if not self.held:
             self._gap_since = now
-        self._slots[sequence % SLOTS] = item
+        others = self._items.get(number)
+        if others is None:
+            self._items[number] = [item]
+            heappush(self._numbers, number)
+        else:
+            others.append(item)
         self.held += 1
         self._bytes += len(item)
-        self._arrived(sequence, now)
-        if self._bytes > MAX_BYTES:
+        self._arrived(number, now)
+        if self._bytes > _MAX_BYTES:
             self.overflows += 1
-            while self._bytes > MAX_BYTES:
+            while self._bytes > _MAX_BYTES:
                 self._skip_gap(now, out)
 
-    def _arrived(self, sequence: int, now: float) -> None:
+    def _arrived(self, number: int, now: float) -> None:
         arrival = self._latest
         if not self._arrivals or arrival.time != now:
-            self._latest = _Arrival(now, sequence)
+            self._latest = _Arrival(now, number)
             self._arrivals.append(self._latest)
-        elif distance(sequence, arrival.top) > 0:
-            arrival.top = sequence
+        else:
+            arrival.numbers.append(number)
+            arrival.top = max(arrival.top, number)
 
-    def _make_room(self, sequence: int, now: float, out: list[Item]) -> None:
-        """Release in order until the buffer spans `sequence`; an empty buffer waits for nothing before it."""
+    def _goes_on(self, arrival: _Arrival, now: float, timeout: float) -> bool:
+        """Tell whether the stream goes on below packets whose time is over: that they are ahead proves no loss."""
+        if self._advanced <= arrival.time:
+            return False
+        return now - self._advanced < _FRESH * timeout or self._lowest() - self._next > _DOUBT * self.held
+
+    def _release_alone(self, arrival: _Arrival, out: list[Item]) -> None:
+        """Release the packets that came at a time, and go on waiting for what lies before them."""
+        before = self.held
+        for number in sorted(arrival.numbers):
+            if number in self._items:
+                self._take(number, out)
+        self.alone += before - self.held
+        self._arrivals.popleft()
+
+    def _make_room(self, number: int, now: float, out: list[Item]) -> None:
+        """Release in order until the buffer spans a number; an empty buffer waits for nothing before it."""
         self.overflows += 1
-        while self.held and distance(sequence, self._next) >= SLOTS:
+        while self.held and number - self._next > _SLOTS:
             self._skip_gap(now, out)
         if not self.held:
-            self.given_up += distance(sequence, self._next)
-            self._next = sequence
+            self.given_up += number - self._next
+            self._next = number
+
+    def _lowest(self) -> int:
+        """Give the lowest number that is held; there is one."""
+        while self._numbers[0] not in self._items:
+            heappop(self._numbers)
+        return self._numbers[0]
 
     def _skip_gap(self, now: float, out: list[Item]) -> None:
         """Give up the numbers before the lowest held packet and release from there on."""
-        sequence = self._next
-        while self._slots[sequence % SLOTS] is None:
-            sequence = (sequence + 1) & MASK
-            self.given_up += 1
-        self._next = sequence
+        number = self._lowest()
+        if number > self._next:
+            self.given_up += number - self._next
+            self._gaps.append((self._next, number))
+        self._next = number
         self._release(out)
         self._gap_moved(now)
 
@@ -210,18 +282,17 @@ class Reorder:
 
     def _release(self, out: list[Item]) -> None:
         """Release the unbroken run of packets that starts at the expected number."""
-        sequence = self._next
-        slots = self._slots
-        while True:
-            item = slots[sequence % SLOTS]
-            if item is None:
-                break
-            slots[sequence % SLOTS] = None
+        number = self._next
+        while number in self._items:
+            self._take(number, out)
+            number += 1
+        self._next = number
+
+    def _take(self, number: int, out: list[Item]) -> None:
+        for item in self._items.pop(number):
             self.held -= 1
             self._bytes -= len(item)
             out.append(item)
-            sequence = (sequence + 1) & MASK
-        self._next = sequence
 
     def _gap_moved(self, now: float) -> None:
         self._forget_released()
@@ -233,12 +304,18 @@ class Reorder:
     def _forget_released(self) -> None:
         while self._arrivals:
             arrival = self._arrivals[0]
-            if distance(arrival.top, self._next) >= 0:
+            if arrival.top >= self._next:
                 return
             self._arrivals.popleft()
 
-    def _late(self) -> None:
-        """Count a packet whose gap was given up: it was later than the timeout, nobody knows by how much."""
+    def _late(self, number: int) -> None:
+        """Count a packet that came behind its number's turn.
+
+        One out of a gap that was given up was later than the timeout, nobody knows by how much; of others, from
+        before the first or out of nowhere, nobody has waited for.
+        """
         self.late += 1
-        if self.given_up:  # else it is one from before the first, which nobody has waited for
-            self.lateness.sample(2 * self.timeout)
+        for first, stop in self._gaps:
+            if first <= number < stop:
+                self.lateness.sample(2 * self.timeout)
+                return

@@ -2,16 +2,18 @@
 
 The way of a batch, in the order of the functions below:
 
-1. `send` takes packets;
+1. `send` takes packets, before them what still waits;
 2. `_cut` splits those that are too big for the peer's smallest link;
 3. the scheduler lays the pieces on links;
 4. `_seal` numbers each piece once, before the fan-out, and queues a frame on each of its links;
-5. the ports take the frames, and `settle` finds out which packets no link took, and takes their numbers back.
+5. the ports take the frames, and `settle` finds out which pieces no link took. These keep their numbers and wait, for
+   a moment and for so many bytes, until some link has room; what comes meanwhile and finds no place is dropped before
+   it has a number. So a number is never given to two payloads.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alagg.engine.crc import crc32c
 from alagg.engine.fragment import split
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
 
     from alagg.engine.link import Link
     from alagg.engine.scheduler.base import Run, Scheduler
+
+MAX_WAITING: Final = 1 << 20
+"""Bytes that wait for a link with room."""
+PATIENCE: Final = 0.05
+"""Seconds that they wait at most."""
+RETRY: Final = 0.001
+"""Seconds between two attempts to send what waits."""
+
+# The same again for C: other modules cannot see what the .pxd declares.
+_MAX_WAITING: Final = MAX_WAITING
+_PATIENCE: Final = PATIENCE
+_RETRY: Final = RETRY
 
 
 class Sender:
@@ -43,16 +57,28 @@ class Sender:
         self.dropped_too_big = 0
         """Packets that would need more than 256 pieces."""
         self.dropped_full = 0
-        """Packets of which no link took all: every link was full or failed."""
+        """Packets of which no link took all in time: every link was full or failed."""
         self.split = 0
         """Packets that were split."""
         self.links = tuple(links)
         """All links, open or not."""
+        self.due = float("inf")
+        """The time at which `retry` has something to do."""
         self._open: tuple[Link, ...] = ()
         self.room = 0
         """Bytes of the largest packet that goes over every open link in one piece; below 1 when none is open."""
         self._batches: list[_Batch] = []
+        self._waiting: list[_Waiting] = []
+        """Pieces that have a number and that no link has taken yet, in the order of their numbers."""
+        self._bytes = 0
+        self._untaken: dict[int, int] = {}
+        """How many pieces each of their packets lacks, by the number of its first one."""
         self.links_changed()
+
+    @property
+    def waiting(self) -> int:
+        """Packets that wait for a link with room."""
+        return len(self._untaken)
 
     def set_links(self, links: Sequence[Link]) -> None:
         """Take another set of links."""
@@ -62,7 +88,7 @@ class Sender:
     def links_changed(self) -> None:
         """Look at the links again: one was opened or closed, or has another MTU."""
         self._open = tuple(link for link in self.links if link.open)
-        self.room = min((link.mtu for link in self._open), default=0) - SIZE
+        self.room = min((link.room for link in self._open), default=0) - SIZE
 
     def send(self, packets: list[bytes], now: float) -> None:
         """Queue frames for a batch of packets on the links."""
@@ -70,6 +96,12 @@ class Sender:
         if self.room <= 0:
             self.dropped_no_link += len(packets)
             return
+        if self._waiting:
+            is_full = self._bytes >= _MAX_WAITING
+            self.retry(now)
+            if is_full:
+                self.dropped_full += len(packets)
+                return
         room = self.room
         if _largest(packets) <= room:
             pieces = packets
@@ -77,25 +109,82 @@ class Sender:
         else:
             pieces, places = self._cut(packets, room)
         runs = self.scheduler.schedule(pieces, self._open, now)
-        starts = self._seal(pieces, places, runs)
-        self._batches.append(_Batch(len(pieces), places, runs, starts))
+        batch = _Batch(self.sequence, pieces, places, runs, now)
+        self._seal(batch)
+        self.sequence = (self.sequence + len(pieces)) & MASK
+        self._batches.append(batch)
+
+    def retry(self, now: float) -> None:
+        """Queue what waits once more, and give up what has waited for too long."""
+        self._expire(now)
+        waiting, self._waiting = self._waiting, []
+        self._bytes = 0
+        self.due = now + _RETRY if waiting else float("inf")
+        if not waiting:
+            return
+        if self.room <= 0:
+            self._keep(waiting)
+            return
+        runs = self.scheduler.schedule([one.payload for one in waiting], self._open, now)
+        batch = _Batch(0, [one.payload for one in waiting], None, runs, now)
+        batch.again = waiting
+        self._seal(batch)
+        self._batches.append(batch)
 
     def settle(self) -> None:
-        """Count the packets as sent or dropped, after every link was told what its port took.
-
-        The last numbers, if no link took a frame with them, are given once more: a gap that nothing can fill would
-        make the receiver wait until the slowest link has passed it, whenever the fastest is full.
-        """
+        """Count the packets as sent, after every link was told what its port took; the others wait."""
         if not self._batches:
             return
-        unused = 0
-        for batch in self._batches:
-            batch.settle()
-            self.sent += batch.packets - batch.dropped
-            self.dropped_full += batch.dropped
-            unused = batch.unused + (unused if batch.unused == batch.pieces else 0)
-        self._batches = []
-        self.sequence = (self.sequence - unused) & MASK
+        batches, self._batches = self._batches, []
+        for batch in batches:
+            if batch.all_taken() and batch.again is None:
+                self.sent += batch.packets
+            else:
+                self._settle(batch)
+
+    def _settle(self, batch: _Batch) -> None:
+        """Count what some link took, and keep the rest."""
+        taken = batch.taken()
+        if batch.again is not None:
+            self._settle_again(batch.again, taken)
+            return
+        self.sent += batch.packets
+        kept = []
+        for index, ok in enumerate(taken):
+            if not ok:
+                piece, last_piece = batch.places[index] if batch.places is not None else (0, 0)
+                number = (batch.sequence + index) & MASK
+                kept.append(_Waiting(number, piece, last_piece, batch.pieces[index], batch.time + _PATIENCE))
+        for one in kept:
+            first = one.first
+            self.sent -= first not in self._untaken
+            self._untaken[first] = self._untaken.get(first, 0) + 1
+        self._keep(kept)
+        self.due = min(self.due, batch.time + _RETRY)
+
+    def _settle_again(self, waiting: list[_Waiting], taken: list[bool]) -> None:
+        for one, ok in zip(waiting, taken, strict=True):
+            if not ok:
+                continue
+            self._untaken[one.first] -= 1
+            if not self._untaken[one.first]:
+                del self._untaken[one.first]
+                self.sent += 1
+        self._keep([one for one, ok in zip(waiting, taken, strict=True) if not ok])
+
+    def _keep(self, waiting: list[_Waiting]) -> None:
+        self._waiting += waiting
+        self._bytes += sum(len(one.payload) for one in waiting)
+
+    def _expire(self, now: float) -> None:
+        """Drop the packets of which a piece has waited for too long, or fits no more; their numbers stay used."""
+        room = self.room if self.room > 0 else _MAX_WAITING
+        late = {one.first for one in self._waiting if one.deadline <= now or len(one.payload) > room}
+        for first in late:
+            del self._untaken[first]
+            self.dropped_full += 1
+        if late:
+            self._waiting = [one for one in self._waiting if one.first not in late]
 
     def _cut(self, packets: list[bytes], room: int) -> tuple[list[bytes], list[tuple[int, int]]]:
         """Split what is too big; give the pieces, and each one's place: its number and the last one's."""
@@ -116,27 +205,27 @@ class Sender:
             places += [(piece, len(parts) - 1) for piece in range(len(parts))]
         return pieces, places
 
-    def _seal(self, pieces: list[bytes], places: list[tuple[int, int]] | None, runs: list[Run]) -> list[int]:
-        """Number the pieces and write their frames; give where each run begins in the queue of each of its links."""
-        starts = []
-        epoch, lane, sequence, index, piece, last_piece = self.epoch, self.lane, self.sequence, 0, 0, 0
-        for run in runs:
+    def _seal(self, batch: _Batch) -> None:
+        """Write the frames of a batch, and note where each run begins in the queue of each of its links."""
+        epoch, lane, sequence, index, piece, last_piece = self.epoch, self.lane, batch.sequence, 0, 0, 0
+        pieces, places, again, starts = batch.pieces, batch.places, batch.again, batch.starts
+        for run in batch.runs:
             part = pieces if run.length == len(pieces) else pieces[index : index + run.length]
             size = 0
             for payload in part:
                 size += len(payload)
             for link in run.links:
-                starts.append(link.reserve(part, size))  # noqa: PERF401 - no typed loop in C otherwise
+                starts.append(link.reserve(part, size))
             for payload in part:
                 length, checksum = len(payload), crc32c(0, payload, 0, len(payload))
                 if places is not None:
                     piece, last_piece = places[index]
+                elif again is not None:
+                    sequence, piece, last_piece = again[index].place
                 for link in run.links:
                     link.write(DATA, epoch, lane, sequence, piece, last_piece, length, checksum)
                 sequence = (sequence + 1) & MASK
                 index += 1
-        self.sequence = sequence
-        return starts
 
 
 def _largest(packets: list[bytes]) -> int:
@@ -147,59 +236,55 @@ def _largest(packets: list[bytes]) -> int:
     return largest
 
 
+class _Waiting:
+    """A piece that has a number and that no link has taken yet."""
+
+    def __init__(self, sequence: int, piece: int, last_piece: int, payload: bytes, deadline: float) -> None:
+        self.place = sequence, piece, last_piece
+        self.first = (sequence - piece) & MASK
+        """The number of its packet's first piece."""
+        self.payload = payload
+        self.deadline = deadline
+
+
 class _Batch:
     """Remembers where a batch was laid, until the ports have said what they took."""
 
     def __init__(
         self,
-        pieces: int,
+        sequence: int,
+        pieces: list[bytes],
         places: list[tuple[int, int]] | None,
         runs: list[Run],
-        starts: list[int],
+        now: float,
     ) -> None:
-        self.packets = pieces if places is None else sum(1 for piece, _ in places if piece == 0)
+        self.sequence = sequence
+        """The number of the first piece."""
         self.pieces = pieces
-        self.dropped = 0
-        """How many packets have a piece that no link took; known after `settle`."""
-        self.unused = 0
-        """How many pieces at the end no link took; known after `settle`."""
-        self._places = places
-        self._runs = runs
-        self._starts = starts
+        self.places = places
+        self.runs = runs
+        self.time = now
+        self.starts: list[int] = []
+        """Where each run begins in the queue of each of its links."""
+        self.again: list[_Waiting] | None = None
+        """For pieces that had waited: their numbers and places."""
+        self.packets = len(pieces) if places is None else sum(1 for piece, _ in places if piece == 0)
 
-    def settle(self) -> None:
-        """Find out what the ports took."""
-        for run in self._runs:
-            if not self._some_took_all(run):
-                break
-        else:
-            return
-        taken = self._taken()
-        self.dropped = self._count_dropped(taken)
-        self.unused = next((index for index, ok in enumerate(reversed(taken)) if ok), len(taken))
+    def all_taken(self) -> bool:
+        """Tell quickly, without going through the pieces, whether for each run one link took its whole queue."""
+        for run in self.runs:
+            for link in run.links:
+                if link.taken >= link.queued:
+                    break
+            else:
+                return False
+        return True
 
-    def _count_dropped(self, taken: list[bool]) -> int:
-        if self._places is None:
-            return taken.count(False)
-        lost, packet_lost = 0, False
-        for ok, (piece, last_piece) in zip(taken, self._places, strict=True):
-            packet_lost = (piece > 0 and packet_lost) or not ok
-            if piece == last_piece:
-                lost += packet_lost
-        return lost
-
-    def _some_took_all(self, run: Run) -> bool:
-        """Tell quickly, without going through the pieces, that one link of the run took its whole queue."""
-        for link in run.links:  # noqa: SIM110 - a generator costs more than it asks
-            if link.taken >= link.queued:
-                return True
-        return False
-
-    def _taken(self) -> list[bool]:
+    def taken(self) -> list[bool]:
         """Give for each piece whether some link took it."""
-        starts = iter(self._starts)
+        starts = iter(self.starts)
         taken: list[bool] = []
-        for run in self._runs:
+        for run in self.runs:
             ok = [False] * run.length
             for link, start in zip(run.links, starts):  # noqa: B905 - each run takes its part of the starts
                 for index in range(max(0, min(run.length, link.taken - start))):

@@ -51,12 +51,12 @@ _SIOCGIFMTU: Final = 0x8921
 _SIOCGIFHWADDR: Final = 0x8927
 
 # Classic BPF (linux/filter.h): opcode, jump if true, jump if false, operand.
-_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_LENGTH, _MODULO = 0x20, 0x28, 0x30, 0x80, 0x94
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_LENGTH, _AND, _MODULO = 0x20, 0x28, 0x30, 0x80, 0x54, 0x94
 _JUMP, _JUMP_EQUAL, _JUMP_MORE, _JUMP_AT_LEAST, _RETURN = 0x05, 0x15, 0x25, 0x35, 0x06
 _DROP, _KEEP = (_RETURN, 0, 0, 0), (_RETURN, 0, 0, 0xFFFFFFFF)
 _ANCILLARY = 0xFFFFF000  # SKF_AD_OFF: facts about the frame instead of its bytes
 _PACKET_TYPE, _VLAN_TAG_PRESENT = _ANCILLARY + 4, _ANCILLARY + 48
-_SOURCE, _LANE = 6, ETHERNET_HEADER + 16
+_SOURCE, _LANE = 6, ETHERNET_HEADER + 12
 
 Instruction = tuple[int, int, int, int]
 
@@ -277,8 +277,8 @@ def _filter(macs: Iterable[bytes], ethertype: int, lanes: tuple[int, int]) -> li
     ]
     if count > 1:
         # A frame too short for a lane goes to the first worker, who counts it.
-        short = (_JUMP_MORE, 0, 4 if index == 0 else 3, _LANE)
-        lane = (_LOAD_BYTE, 0, 0, _LANE), (_MODULO, 0, 0, count), (_JUMP_EQUAL, 1, 0, index)
+        short = (_JUMP_MORE, 0, 5 if index == 0 else 4, _LANE)
+        lane = (_LOAD_BYTE, 0, 0, _LANE), (_AND, 0, 0, 0x0F), (_MODULO, 0, 0, count), (_JUMP_EQUAL, 1, 0, index)
         checks.append([(_LOAD_LENGTH, 0, 0, 0), short, *lane])
     program = [instruction for check in checks for instruction in (*check, _DROP)]
     wanted: dict[int, list[int]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from alagg.engine.header import DATA, PROBE, PROBE_REPLY, Frame, MalformedFrameError, decode
+from alagg.engine.header import CONTROL, DATA, PROBE, PROBE_REPLY, Frame, MalformedFrameError, decode
 from alagg.ports.base import whole
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from alagg.ports.base import Arrival, Port
 
-_NAMES: Final = {DATA: "data", PROBE: "probe", PROBE_REPLY: "probe reply"}
+_NAMES: Final = {DATA: "data", PROBE: "probe", PROBE_REPLY: "probe reply", CONTROL: "control"}
 _LOG = logging.getLogger(__name__)
 
 

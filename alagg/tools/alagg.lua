@@ -1,12 +1,12 @@
--- Wireshark dissector of the Alagg frame, version 1 (docs/protocol.md). Made for Wireshark 4.0 and later.
+-- Wireshark dissector of the Alagg frame, version 2 (docs/protocol.md). Made for Wireshark 4.0 and later.
 --
 --   tshark -X lua_script:alagg.lua -i eth0 -Y 'alagg.sequence == 7'
 --
 -- For good: copy this file to the folder that Wireshark shows under Help > About > Folders > Personal Lua Plugins.
 
-local VERSION, SIZE, COOKIE_SIZE = 1, 24, 8
-local DATA, PROBE, PROBE_REPLY = 1, 2, 3
-local TYPES = {[DATA] = "data", [PROBE] = "probe", [PROBE_REPLY] = "probe reply"}
+local VERSION, SIZE, COOKIE_SIZE = 2, 24, 8
+local DATA, PROBE, PROBE_REPLY, CONTROL = 1, 2, 3, 4
+local TYPES = {[DATA] = "data", [PROBE] = "probe", [PROBE_REPLY] = "probe reply", [CONTROL] = "control"}
 local BAD, GOOD, UNVERIFIED = 0, 1, 2
 
 local alagg = Proto("alagg", "Alagg")
@@ -14,12 +14,14 @@ local alagg = Proto("alagg", "Alagg")
 local fields = {
     version = ProtoField.uint8("alagg.version", "Version", base.DEC, nil, 0xF0),
     type = ProtoField.uint8("alagg.type", "Type", base.DEC, TYPES, 0x0F),
-    flags = ProtoField.uint8("alagg.flags", "Flags", base.HEX),
+    flags = ProtoField.uint8("alagg.flags", "Flags", base.HEX, nil, 0xF0),
+    key = ProtoField.uint8("alagg.key", "Key generation", base.DEC, nil, 0x0F),
     payload_length = ProtoField.uint16("alagg.payload_length", "Payload length"),
     epoch = ProtoField.uint32("alagg.epoch", "Epoch", base.HEX),
     sequence = ProtoField.uint32("alagg.sequence", "Sequence"),
     link_sequence = ProtoField.uint32("alagg.link_sequence", "Link sequence"),
-    lane = ProtoField.uint8("alagg.lane", "Lane"),
+    class = ProtoField.uint8("alagg.class", "Class", base.DEC, nil, 0xF0),
+    lane = ProtoField.uint8("alagg.lane", "Lane", base.DEC, nil, 0x0F),
     link_id = ProtoField.uint8("alagg.link_id", "Link"),
     piece = ProtoField.uint8("alagg.piece", "Piece"),
     last_piece = ProtoField.uint8("alagg.last_piece", "Last piece"),
@@ -40,6 +42,8 @@ local EXPLANATIONS = {
     unknown_version = "Unknown version",
     unknown_type = "Unknown type",
     unknown_flags = "Unknown flags",
+    unknown_key = "Unknown key generation",
+    unknown_class = "Unknown class",
     bad_length = "The payload is longer than the frame",
     bad_piece = "The piece lies beyond the last one",
     bad_checksum = "The checksum is wrong",
@@ -87,9 +91,11 @@ local function malformed(tvb, status)
     if tvb:reported_len() < SIZE then return "truncated" end
     if tvb(0, 1):bitfield(0, 4) ~= VERSION then return "unknown_version" end
     if not TYPES[tvb(0, 1):bitfield(4, 4)] then return "unknown_type" end
-    if tvb(1, 1):uint() ~= 0 then return "unknown_flags" end
+    if tvb(1, 1):bitfield(0, 4) ~= 0 then return "unknown_flags" end
+    if tvb(1, 1):bitfield(4, 4) ~= 0 then return "unknown_key" end
+    if tvb(12, 1):bitfield(0, 4) ~= 0 then return "unknown_class" end
     if tvb(2, 2):uint() > tvb:reported_len() - SIZE then return "bad_length" end
-    if tvb(18, 1):uint() > tvb(19, 1):uint() then return "bad_piece" end
+    if tvb(13, 1):uint() > tvb(14, 1):uint() then return "bad_piece" end
     if status == BAD then return "bad_checksum" end
     return nil
 end
@@ -104,16 +110,18 @@ local function add_header(tvb, tree, status)
     tree:add(fields.version, tvb(0, 1))
     tree:add(fields.type, tvb(0, 1))
     tree:add(fields.flags, tvb(1, 1))
+    tree:add(fields.key, tvb(1, 1))
     tree:add(fields.payload_length, tvb(2, 2))
     tree:add(fields.epoch, tvb(4, 4))
     tree:add(fields.sequence, tvb(8, 4))
-    tree:add(fields.link_sequence, tvb(12, 4))
-    tree:add(fields.lane, tvb(16, 1))
-    tree:add(fields.link_id, tvb(17, 1))
-    tree:add(fields.piece, tvb(18, 1))
-    tree:add(fields.last_piece, tvb(19, 1))
-    local piece = tvb(18, 1):uint()
-    if tvb(19, 1):uint() > 0 then
+    tree:add(fields.class, tvb(12, 1))
+    tree:add(fields.lane, tvb(12, 1))
+    tree:add(fields.piece, tvb(13, 1))
+    tree:add(fields.last_piece, tvb(14, 1))
+    tree:add(fields.link_id, tvb(15, 1))
+    tree:add(fields.link_sequence, tvb(16, 4))
+    local piece = tvb(13, 1):uint()
+    if tvb(14, 1):uint() > 0 then
         local first = (tvb(8, 4):uint() - piece) % 4294967296
         tree:add(fields.first_sequence, tvb(8, 4), first):set_generated()
     end
@@ -123,23 +131,29 @@ end
 
 -- Name the dissector that reads the payload on: IP's for a whole packet, nil for everything else.
 local function inner_dissector(tvb, length, reason)
-    local whole = tvb(0, 1):bitfield(4, 4) == DATA and tvb(19, 1):uint() == 0 and length > 0
+    local whole = tvb(0, 1):bitfield(4, 4) == DATA and tvb(14, 1):uint() == 0 and length > 0
     if not whole or reason and reason ~= "bad_checksum" then return nil end
     return ({[4] = "ip", [6] = "ipv6"})[tvb(SIZE, 1):bitfield(0, 4)]
 end
 
 local function add_payload(tvb, tree, length, reason)
-    local probe = tvb(0, 1):bitfield(4, 4) ~= DATA and length == COOKIE_SIZE and not reason
-    tree:add(probe and fields.cookie or fields.payload, tvb(SIZE, length))
+    local kind = tvb(0, 1):bitfield(4, 4)
+    local probe = (kind == PROBE or kind == PROBE_REPLY) and length >= COOKIE_SIZE and not reason
+    if not probe then
+        tree:add(fields.payload, tvb(SIZE, length))
+        return
+    end
+    tree:add(fields.cookie, tvb(SIZE, COOKIE_SIZE))
+    if length > COOKIE_SIZE then tree:add(fields.payload, tvb(SIZE + COOKIE_SIZE, length - COOKIE_SIZE)) end
 end
 
 local function summary(tvb)
     local text = string.format("%s sequence %d", TYPES[tvb(0, 1):bitfield(4, 4)] or "unknown type", tvb(8, 4):uint())
-    local last_piece = tvb(19, 1):uint()
+    local last_piece = tvb(14, 1):uint()
     if last_piece > 0 then
-        text = string.format("%s, piece %d of %d", text, tvb(18, 1):uint() + 1, last_piece + 1)
+        text = string.format("%s, piece %d of %d", text, tvb(13, 1):uint() + 1, last_piece + 1)
     end
-    return string.format("%s, link %d", text, tvb(17, 1):uint())
+    return string.format("%s, link %d", text, tvb(15, 1):uint())
 end
 
 function alagg.dissector(tvb, pinfo, root)

@@ -23,7 +23,6 @@ from scapy.fields import (
     ByteField,
     IntField,
     ShortField,
-    XByteField,
     XIntField,
     XStrFixedLenField,
 )
@@ -33,6 +32,7 @@ from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Ether
 from scapy.packet import Packet, bind_layers
 
 from alagg.engine.header import (
+    CONTROL,
     COOKIE_SIZE,
     DATA,
     PROBE,
@@ -60,16 +60,18 @@ class Alagg(Packet):
     name = "Alagg"
     fields_desc = [  # noqa: RUF012 - scapy's interface
         BitField("version", VERSION, 4),
-        BitEnumField("type", DATA, 4, {DATA: "data", PROBE: "probe", PROBE_REPLY: "probe_reply"}),
-        XByteField("flags", 0),
+        BitEnumField("type", DATA, 4, {DATA: "data", PROBE: "probe", PROBE_REPLY: "probe_reply", CONTROL: "control"}),
+        BitField("flags", 0, 4),
+        BitField("key", 0, 4),
         ShortField("payload_length", None),
         XIntField("epoch", 0),
         IntField("sequence", 0),
-        IntField("link_sequence", 0),
-        ByteField("lane", 0),
-        ByteField("link_id", 0),
+        BitField("class_", 0, 4),
+        BitField("lane", 0, 4),
         ByteField("piece", 0),
         ByteField("last_piece", 0),
+        ByteField("link_id", 0),
+        IntField("link_sequence", 0),
         XIntField("checksum", None),
     ]
 
@@ -88,11 +90,11 @@ class Alagg(Packet):
     def guess_payload_class(self, payload: bytes) -> type[Packet]:
         """Find out how the payload reads on: IP in an unsplit packet, a cookie in probes, else nothing."""
         known: type[Packet] | None = None
-        if self.version != VERSION or self.flags:
+        if self.version != VERSION or self.flags or self.key or self.class_:
             pass
         elif self.type == DATA and not self.last_piece:
             known = {4: IP, 6: IPv6}.get(payload[0] >> 4)
-        elif self.type in (PROBE, PROBE_REPLY) and len(payload) == COOKIE_SIZE:
+        elif self.type in (PROBE, PROBE_REPLY) and len(payload) >= COOKIE_SIZE:
             known = Cookie
         return known or self.default_payload_class(payload)
 

@@ -12,7 +12,7 @@ from alagg.engine.endpoint import Endpoint
 from alagg.engine.header import SIZE
 from alagg.engine.peer import NodeSettings
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
-from alagg.worker import peer_settings
+from alagg.settings import peer_settings
 from tests.engine.helpers import ONE, TWO, batch, data_frames, frame, networks, numbered
 from tests.memory_net import write_config
 
@@ -82,18 +82,18 @@ def test_link_shows_its_state_and_what_it_carried(bench: Bench) -> None:
     bench.endpoint.handle_timer(0.0)
     bench.endpoint.link_changed(bench.link("eth1"), is_open=False, mtu=1500, reason="no carrier", now=0.0)
     bench.endpoint.send(numbered(range(3), destination=ONE), 0.0)
-    bench.link("eth0").settle(2)  # a probe and the first packet
+    bench.link("eth0").settle(3)  # a small probe, a large one, and the first packet
     bench.endpoint.settle()
     found = bench.snapshot()
     one, other = found["links"][1:]
-    assert (one["state"], one["mtu"], one["tx_frames"], one["tx_dropped_full"]) == ("silent", 1500, 2, 2)
+    assert (one["state"], one["mtu"], one["tx_frames"], one["tx_dropped_full"]) == ("silent", 1500, 3, 2)
     assert (one["sends_by"], one["sends_by_reason"]) == ("memory", "")
-    assert one["tx_bytes"] == 2 * SIZE + 8 + 24
+    assert one["tx_bytes"] == 2 * SIZE + 8 + 24 + 1500
     assert (one["refused"], one["lost"]) == (0, 0), "an open port's own counters"
     assert (other["state"], other["reason"], other["rtt_ms"], other["loss"]) == ("down", "no carrier", None, None)
     assert "refused" not in other
     tx = found["peers"][1]["tx"]
-    assert (tx["captured"], tx["sent"], tx["dropped_full"]) == (3, 1, 2)
+    assert (tx["captured"], tx["sent"], tx["waiting"]) == (3, 1, 2)
 
 
 def test_peer_shows_what_it_received(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from alagg.engine.fragment import split
 from alagg.engine.header import (
     DATA,
-    HEADER,
+    LANES,
     MALFORMED_REASONS,
     SIZE,
     TYPES,
@@ -28,6 +28,7 @@ from alagg.engine.header import (
     parse,
     write,
 )
+from alagg.engine.specification import HEADER, fields
 
 DOCS = Path(__file__).parents[2] / "docs"
 VECTORS: dict[str, Any] = json.loads((DOCS / "test-vectors.json").read_text())
@@ -50,15 +51,22 @@ def encoded(frame: Frame) -> bytes:
 def specified(frame: Frame, checksum: int) -> dict[str, Any]:
     """Give a frame's header as the specification's values."""
     numbers = frame._asdict()
-    del numbers["type"], numbers["payload"]
-    kind = {"version": VERSION, "type": frame.type}
+    kind = {"version": VERSION, "type": numbers.pop("type")}
+    stream = {"class": 0, "lane": numbers.pop("lane")}
+    del numbers["payload"]
     return {
         "version_type": kind,
-        "flags": 0,
+        "flags_key": {"flags": 0, "key": 0},
+        "class_lane": stream,
         "payload_length": len(frame.payload),
         "checksum": checksum,
         **numbers,
     }
+
+
+def flat(header: Any) -> dict[str, int]:
+    """Give what the specification has read, its halves of octets among the rest."""
+    return {**header, **header.version_type, **header.flags_key, **header.class_lane}
 
 
 def reason_of(data: bytes, offset: int = 0) -> str | None:
@@ -84,13 +92,14 @@ def test_checksum_is_crc32c() -> None:
 
 @pytest.mark.parametrize("vector", VALID, ids=by_name)
 def test_valid_vector(vector: dict[str, Any]) -> None:
-    fields = vector["fields"]
+    fields: dict[str, int] = vector["fields"]
     header, payload, padding = (bytes.fromhex(vector[part]) for part in ("header", "payload", "padding"))
     frame = frame_of(fields, payload)
     assert decode(header + payload + padding) == frame
     assert encoded(frame) == header
     assert HEADER.build(specified(frame, fields["checksum"])) == header
-    assert (fields["version"], fields["flags"], fields["payload_length"]) == (VERSION, 0, len(payload))
+    assert (fields["version"], fields["payload_length"]) == (VERSION, len(payload))
+    assert fields["flags"] == fields["key"] == fields["class"] == 0
 
 
 @pytest.mark.parametrize("vector", INVALID, ids=by_name)
@@ -118,33 +127,22 @@ def test_split_vector() -> None:
 # --- document ---------------------------------------------------------------------------------------------------
 
 
-def specified_fields() -> list[tuple[str, int]]:
-    """Give each field of the specification with its bits."""
-    fields: list[tuple[str, int]] = []
-    for field in HEADER.subcons:
-        if field.name == "version_type":
-            fields += [(part.name, part.sizeof()) for part in field.subcon.subcon.subcons]
-        else:
-            fields.append((field.name, 8 * field.sizeof()))
-    return fields
-
-
 def test_specification_has_the_size_of_the_header() -> None:
-    assert HEADER.sizeof() == SIZE == sum(bits for _, bits in specified_fields()) // 8
+    assert HEADER.sizeof() == SIZE == sum(bits for _, bits in fields()) // 8
 
 
 def test_picture_shows_the_specification() -> None:
     rows = re.findall(r"^    \|(.*)\|$", PROTOCOL, re.MULTILINE)
     # A bit takes two columns, its border included.
     cells = [(cell.strip().replace(" ", "_"), (len(cell) + 1) // 2) for row in rows for cell in row.split("|")]
-    assert [cell for cell in cells if cell[0] != "payload"] == specified_fields()
+    assert [cell for cell in cells if cell[0] != "payload"] == fields()
     assert all(sum((len(cell) + 1) // 2 for cell in row.split("|")) == 32 for row in rows)
 
 
 def test_table_lists_the_specification() -> None:
     rows = re.findall(r"^\| (\d+) \| (\d+) bits \| `(\w+)` \|", PROTOCOL, re.MULTILINE)
     offset, expected = 0, []
-    for name, bits in specified_fields():
+    for name, bits in fields():
         expected.append((str(offset // 8), str(bits), name))
         offset += bits
     assert rows == expected
@@ -168,7 +166,7 @@ def as_text(vector: dict[str, Any]) -> str:
         fields = {name: f"{value:#010x}" if name in ("epoch", "checksum") else value
                   for name, value in vector["fields"].items()}
         values = [f"{name} {value}" for name, value in fields.items()]
-        lines += [f"{'values' if not start else '':8} {', '.join(values[start : start + 6])}" for start in (0, 6)]
+        lines += [f"{'values' if not start else '':8} {', '.join(values[start : start + 6])}" for start in (0, 6, 12)]
     return "\n".join([*lines, "```", ""])
 
 
@@ -200,7 +198,7 @@ def frames(draw: st.DrawFn, max_payload: int = 200) -> Frame:
     return Frame(
         type=draw(st.sampled_from(sorted(TYPES))),
         epoch=draw(_WORD),
-        lane=draw(_BYTE),
+        lane=draw(st.integers(0, LANES - 1)),
         sequence=draw(_WORD),
         link_id=draw(_BYTE),
         link_sequence=draw(_WORD),
@@ -221,9 +219,9 @@ def test_encode_builds_what_the_specification_builds(frame: Frame) -> None:
 def test_decode_reads_what_the_specification_reads(frame: Frame, padding: bytes, before: bytes) -> None:
     data = before + encoded(frame) + frame.payload + padding
     parsed = HEADER.parse(data[len(before) :])
-    fields = {**parsed, **parsed.version_type}
+    read = flat(parsed)
     decoded = Frame(*decode(data, len(before)))
-    assert decoded == frame == frame_of(fields, decoded.payload)
+    assert decoded == frame == frame_of(read, decoded.payload)
     assert len(decoded.payload) == parsed.payload_length
 
 
@@ -251,10 +249,10 @@ def test_parse_reads_each_frame_of_a_batch_as_the_specification_does(batch: list
     for index, frame in enumerate(batch):
         at = index * SIZE
         read = HEADER.parse(headers[at:])
-        fields = {**read, **read.version_type}
-        *values, length = parse(headers, at, frame.payload + padding)
+        *values, length, content = parse(headers, at, frame.payload + padding)
         assert [*values, length] == [*frame[:-1], len(frame.payload)]
-        assert [*values, length] == [*frame_of(fields, b"")[:-1], read.payload_length]
+        assert [*values, length] == [*frame_of(flat(read), b"")[:-1], read.payload_length]
+        assert content == crc32c(frame.payload)
 
 
 def parse_reason(headers: bytes, at: int, payload: bytes) -> str | None:
@@ -314,9 +312,11 @@ def _spoil(data: bytearray, reason: str) -> bytearray:
     offset, value = {
         "unknown_version": (0, (VERSION + 1) << 4 | data[0] & 0x0F),
         "unknown_type": (0, data[0] & 0xF0 | 0x0F),
-        "unknown_flags": (1, 1),
+        "unknown_flags": (1, 0x10),
+        "unknown_key": (1, data[1] | 1),
+        "unknown_class": (12, 0x10),
         "bad_length": (2, 0xFF),
-        "bad_piece": (18, 1),
+        "bad_piece": (13, 1),
         "bad_checksum": (SIZE - 1, data[-1] ^ 1),
     }[reason]
     data[offset] = value

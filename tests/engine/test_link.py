@@ -13,7 +13,7 @@ from tests.engine.helpers import take_frames
 
 def append(link: Link, *payloads: bytes) -> None:
     for payload in payloads:
-        link.append(PROBE, 7, 3, payload, crc32c(payload))
+        link.append(PROBE, 7, payload, crc32c(payload))
 
 
 def test_appended_frames_are_whole_and_numbered_on_their_link() -> None:
@@ -42,6 +42,7 @@ def test_every_frame_is_taken_or_dropped_for_a_reason(taken: int, *, is_open: bo
     assert link.tx_bytes == sum(SIZE + len(payload) for payload in payloads[:taken])
     assert (link.tx_dropped_full, link.tx_dropped_down) == ((3 - taken, 0) if is_open else (0, 3 - taken))
     assert (bytes(link.headers), link.payloads) == (b"", [])
+    assert link.link_sequence == taken, "what the link did not take is no loss of the link's"
     append(link, b"4444")
     link.settle(1)
     assert link.tx_bytes == sum(SIZE + len(payload) for payload in [*payloads[:taken], b"4444"])
@@ -56,5 +57,5 @@ def test_reserved_headers_follow_those_that_wait() -> None:
     for payload in payloads:
         link.write(DATA, 7, 0, 5, 0, 0, len(payload), crc32c(payload))
     found = [parse(bytes(link.headers), SIZE * index, payload)[3:6] for index, payload in enumerate(link.payloads)]
-    assert found == [(0, 0, 0), (5, 0, 0), (5, 0, 1)], "the first is in another lane"
+    assert found == [(0, 0, 0), (5, 0, 1), (5, 0, 2)]
     assert (link.payloads, payloads) == ([b"1", b"22", b"333"], [b"22", b"333"])

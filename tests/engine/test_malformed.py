@@ -11,9 +11,11 @@ from tests.engine.test_receiver import Script, probe
 
 MALFORMED = {
     "truncated": frame(5, b"payload")[: SIZE - 1],
-    "unknown_version": b"\x21" + frame(5, b"payload")[1:],
-    "unknown_type": b"\x1f" + frame(5, b"payload")[1:],
-    "unknown_flags": frame(5, b"payload")[:1] + b"\x01" + frame(5, b"payload")[2:],
+    "unknown_version": b"\x11" + frame(5, b"payload")[1:],
+    "unknown_type": b"\x2f" + frame(5, b"payload")[1:],
+    "unknown_flags": frame(5, b"payload")[:1] + b"\x10" + frame(5, b"payload")[2:],
+    "unknown_key": frame(5, b"payload")[:1] + b"\x01" + frame(5, b"payload")[2:],
+    "unknown_class": frame(5, b"payload", lane=0x10),
     "bad_length": frame(5, b"payload")[:-1],
     "bad_piece": frame(5, b"payload", place=(2, 1)),
     "bad_checksum": frame(5, b"payload")[:-1] + b"X",
@@ -27,7 +29,7 @@ def state(script: Script) -> list[object]:
     track = lane.tracks[link]
     return [
         link.rx_frames, link.rx_bytes, link.rx_last, len(link.payloads),
-        receiver.frames, receiver.probes, receiver.replies, receiver.bad_cookie, receiver.unknown_lane,
+        receiver.frames, receiver.probes, receiver.replies, receiver.bad_cookie, receiver.control_frames,
         receiver.delivered, dict(receiver.refused), len(receiver.lanes), receiver.deadline(),
         lane.recovery.counters(), lane.reorder.held, lane.rejoiner.waiting,
         track.received, track.expected, track.passed, track.reordered,
@@ -81,6 +83,7 @@ def test_frame_too_short_for_a_header_is_truncated_whatever_stands_in_its_place(
     payloads[1] = None
     for standing_in in (headers[SIZE : 2 * SIZE], bytes(SIZE), b"\xff" * SIZE):
         script = Script()
+        script.links[1].answering = False
         script.receiver.receive(script.links[0], headers[:SIZE] + standing_in + headers[2 * SIZE :], payloads, 0.0)
         assert script.links[0].malformed == {**dict.fromkeys(MALFORMED_REASONS, 0), "truncated": 1}
         assert (script.receiver.frames, script.out()) == (2, [0, 2])

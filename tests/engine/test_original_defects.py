@@ -167,6 +167,12 @@ def test_defect_8_packets_that_no_link_took_are_counted() -> None:
         take_frames(link, taken)
     one.settle()
     sender = one.peers["peer"].sender
+    assert (sender.captured, sender.sent, sender.waiting) == (10, 6, 4)
+    while sender.waiting:
+        one.handle_timer(one.deadline())
+        for link in one.queued_links():
+            take_frames(link, 0)
+        one.settle()
     assert (sender.captured, sender.sent, sender.dropped_full) == (10, 6, 4)
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from alagg.engine.addresses import Admission
 from alagg.engine.fragment import PARTIAL_TIMEOUT, split
-from alagg.engine.header import PROBE, PROBE_REPLY, decode
+from alagg.engine.header import CONTROL, LANES, PROBE, PROBE_REPLY, decode
 from alagg.engine.link import Link
 from alagg.engine.monitor import Monitor
-from alagg.engine.receiver import MAX_LANES, Receiver
+from alagg.engine.receiver import Receiver
 from alagg.engine.recovery import SILENCE
 from alagg.engine.reorder import INITIAL_TIMEOUT, MIN_TIMEOUT
 from tests.engine.helpers import ONE, TWO, batch, data_frames, frame, ipv4, networks, numbered, numbers, take_frames
@@ -56,10 +56,11 @@ class Script:
         passed = sum(counters["passed"] for counters in counted)
         others = sum(counters["discarded"] + counters["rogue"] for counters in counted)
         assert receiver.frames == (
-            passed + others + receiver.probes + receiver.replies + receiver.bad_cookie + receiver.unknown_lane
+            passed + others + receiver.probes + receiver.replies + receiver.bad_cookie + receiver.control_frames
         )
         assert passed == receiver.delivered + sum(receiver.refused.values()) + receiver.pieces_joined + sum(
-            lane.reorder.held + lane.rejoiner.waiting + lane.rejoiner.incomplete + lane.rejoiner.inconsistent
+            sum(stream.reorder.held for stream in lane.recovery.streams())
+            + lane.rejoiner.waiting + lane.rejoiner.incomplete + lane.rejoiner.inconsistent
             for lane in lanes
         )
         assert receiver.frames == sum(link.rx_frames for link in self.links)
@@ -102,6 +103,7 @@ def test_dead_link_is_not_waited_for() -> None:
     script = Script()
     script.on(0, 0)
     script.on(1, 0)
+    script.links[1].answering = False
     now = LIVE_TIME + 0.01
     assert script.on(0, 1, now=now) == [1]
     assert script.on(0, 3, now=now) == [3]
@@ -149,11 +151,25 @@ def test_probe_is_answered_on_its_link() -> None:
     script.check_accounts()
 
 
-@pytest.mark.parametrize("cookie", [b"", b"1234567", b"123456789"])
-def test_probe_with_a_strange_cookie_is_not_answered(cookie: bytes) -> None:
+@pytest.mark.parametrize("cookie", [b"", b"1234567"])
+def test_probe_without_a_whole_cookie_is_not_answered(cookie: bytes) -> None:
     script = Script()
     script.frames(0, probe(cookie), frame(0, cookie, frame_type=PROBE_REPLY))
     assert (script.receiver.bad_cookie, script.links[0].payloads) == (2, [])
+    script.check_accounts()
+
+
+def test_large_probe_is_answered_with_its_cookie_only() -> None:
+    script = Script()
+    script.frames(0, probe(b"the cook" + bytes(1000)))
+    (answer,) = [decode(data) for data in take_frames(script.links[0])]
+    assert answer[8] == b"the cook"
+
+
+def test_control_frame_is_handed_on_with_who_sent_it() -> None:
+    script = Script()
+    script.frames(1, frame(0, b"text", frame_type=CONTROL, epoch=5))
+    assert script.receiver.controls == [(script.links[1], 5, 0, b"text")]
     script.check_accounts()
 
 
@@ -198,10 +214,10 @@ def test_restarted_peer_is_heard_at_once_and_its_stream_put_in_order_when_the_ol
     assert script.on(0, *range(20), epoch=2, now=0.1) == list(range(20))
     assert script.on(1, *range(20), epoch=2, now=0.1) == []
     assert script.receiver.reset_lanes == []
-    script.on(0, *range(20, 30), epoch=2, now=SILENCE)
+    script.on(0, *range(20, 30), epoch=2, now=1.5 * SILENCE)
     assert script.receiver.reset_lanes == [script.receiver.lanes[0]]
-    script.on(1, *range(20, 30), epoch=2, now=SILENCE)
-    assert script.on(0, 31, 30, epoch=2, now=SILENCE) == [30, 31]
+    script.on(1, *range(20, 30), epoch=2, now=1.5 * SILENCE)
+    assert script.on(0, 31, 30, epoch=2, now=1.5 * SILENCE) == [30, 31]
     script.check_accounts()
 
 
@@ -267,10 +283,10 @@ def test_lanes_are_independent_and_bounded() -> None:
     (packet,) = numbered([0])
     for number in range(256):
         script.frames(0, frame(7, packet, lane=number), probe(lane=number))
-    assert len(script.receiver.lanes) == MAX_LANES
-    assert script.receiver.unknown_lane == 2 * (256 - MAX_LANES)
-    assert script.receiver.probes == MAX_LANES
-    assert script.receiver.delivered == MAX_LANES
+    assert len(script.receiver.lanes) == LANES
+    assert script.links[0].malformed["unknown_class"] == 2 * (256 - LANES)
+    assert script.receiver.probes == LANES
+    assert script.receiver.delivered == LANES
     script.check_accounts()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +15,9 @@ from alagg.engine.header import MAX_PIECES, SIZE, decode
 from alagg.engine.link import Link
 from alagg.engine.scheduler.base import Run, Scheduler
 from alagg.engine.scheduler.redundant import Redundant
-from alagg.engine.sender import Sender
+from alagg.engine.sender import MAX_WAITING, PATIENCE, RETRY, Sender
 from alagg.engine.sequence import MASK
-from tests.engine.helpers import numbered, take_frames
+from tests.engine.helpers import numbered, numbers, take_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,12 @@ class Script:
         self.sender.send(packets, 0.0)
         self.settle(*taken)
 
+    def retry(self, now: float, *taken: int | None) -> None:
+        """Let time pass, and each link's port take as many of what waited."""
+        assert self.sender.due <= now
+        self.sender.retry(now)
+        self.settle(*taken)
+
     def settle(self, *taken: int | None) -> None:
         for index, link in enumerate(self.links):
             if link.headers:
@@ -52,6 +59,7 @@ class Script:
             "no_link": sender.dropped_no_link,
             "too_big": sender.dropped_too_big,
             "full": sender.dropped_full,
+            "waiting": sender.waiting,
         }
         assert sender.captured == sum(fates.values()), "a packet is unaccounted for"
         return {name: count for name, count in fates.items() if count}
@@ -123,36 +131,70 @@ def test_one_link_that_takes_all_is_enough() -> None:
 def test_packet_is_sent_when_any_link_took_it(one: int, two: int, sent: int) -> None:
     script = Script(1500, 1500)
     script.send(numbered(range(10)), one, two)
+    expected = {"sent": sent, "waiting": 10 - sent}
+    assert script.fates == {name: count for name, count in expected.items() if count}
+    if sent < 10:
+        script.retry(PATIENCE)
     expected = {"sent": sent, "full": 10 - sent}
     assert script.fates == {name: count for name, count in expected.items() if count}
 
 
-@pytest.mark.parametrize(("one", "two", "following"), [(0, 0, 0), (3, 7, 7), (7, 3, 7), (10, 0, 10)])
-def test_numbers_that_no_link_took_are_given_once_more(one: int, two: int, following: int) -> None:
-    """A gap that nothing can fill would make the receiver wait for the slowest link."""
+@pytest.mark.parametrize(("one", "two"), [(0, 0), (3, 7), (7, 3), (10, 0)])
+def test_packets_that_no_link_took_wait_with_their_numbers(one: int, two: int) -> None:
+    """A number is never given to another payload, and what a full link refused is no loss of the link's."""
     script = Script(1500, 1500)
     script.send(numbered(range(10)), one, two)
     script.send(numbered([10]))
-    assert script.numbers("link0") == [*((number, number) for number in range(one)), (following, 10)]
+    first = script.frames["link0"]
+    missing = [*range(one), *range(max(one, two), 11)]
+    assert [(frame[3], frame[5]) for frame in first] == [(number, index) for index, number in enumerate(missing)]
+    assert [numbers([frame[8]]) for frame in first] == [[number] for number in missing]
+    assert script.fates == {"sent": 11}
 
 
-def test_numbers_of_several_full_batches_are_given_once_more() -> None:
+def test_what_waits_is_tried_again_soon_and_given_up_after_a_while() -> None:
     script = Script(1500)
-    for _ in range(3):
-        script.sender.send(numbered(range(10)), 0.0)
-    script.settle(5)
-    script.send(numbered([10]))
-    assert [number for number, _ in script.numbers("link0")] == [0, 1, 2, 3, 4, 5]
+    script.send(numbered(range(4)), 1)
+    assert script.sender.due == RETRY
+    script.retry(RETRY, 1)
+    assert script.fates == {"sent": 2, "waiting": 2}
+    script.retry(PATIENCE, None)
+    assert script.fates == {"sent": 2, "full": 2}
+    assert script.sender.due == inf
+    script.send(numbered([4]))
+    assert script.numbers("link0") == [(0, 0), (1, 1), (4, 2)]
 
 
-def test_number_on_some_link_stays_used() -> None:
-    script = Script(1500, 1500, copies=1)
-    script.sender.send(numbered([0]), 0.0)
-    script.sender.send(numbered([1]), 0.0)
-    script.settle(0, 1)
-    script.send(numbered([2]))
-    assert script.numbers("link0") == [(2, 1)]
-    assert script.numbers("link1") == [(1, 0)]
+def test_what_waits_is_bounded_and_new_packets_are_dropped_before_they_have_a_number() -> None:
+    script = Script(1500)
+    packet = bytes(1400)
+    for _ in range(2 * MAX_WAITING // (64 * len(packet))):
+        script.send([packet] * 64, 0)
+    assert script.sender.waiting * len(packet) < MAX_WAITING + 64 * len(packet)
+    assert script.sender.sequence == script.sender.waiting
+    assert script.fates["full"] + script.fates["waiting"] == script.sender.captured
+
+
+def test_pieces_of_one_packet_wait_and_go_together() -> None:
+    script = Script(SIZE + 100)
+    script.send([bytes(400)], 2)
+    assert script.fates == {"waiting": 1}
+    script.retry(RETRY, 1)
+    assert script.fates == {"waiting": 1}
+    script.retry(2 * RETRY)
+    assert script.fates == {"sent": 1}
+    assert [(frame[3], frame[6], frame[7]) for frame in script.frames["link0"]] == [
+        (0, 0, 3), (1, 1, 3), (2, 2, 3), (3, 3, 3),
+    ]  # fmt: skip
+
+
+def test_what_waits_and_fits_no_more_is_given_up() -> None:
+    script = Script(1500)
+    script.send([bytes(1400), bytes(10)], 0)
+    script.links[0].mtu = 600
+    script.sender.links_changed()
+    script.retry(RETRY)
+    assert script.fates == {"sent": 1, "full": 1}
 
 
 def test_several_batches_are_settled_together() -> None:
@@ -161,16 +203,16 @@ def test_several_batches_are_settled_together() -> None:
         script.sender.send(numbered(range(10)), 0.0)
     # Each link was given two batches: the first one took 15 of its 20 frames, the second one none.
     script.settle(15, 0)
-    assert script.fates == {"sent": 15, "full": 25}
+    assert script.fates == {"sent": 15, "waiting": 25}
 
 
 def test_frames_queued_before_a_batch_are_not_taken_for_its_packets() -> None:
     script = Script(1500)
-    script.links[0].append(2, 7, 3, bytes(8), 0)
+    script.links[0].append(2, 7, bytes(8), 0)
     script.sender.send(numbered(range(3)), 0.0)
     script.links[0].settle(2)
     script.sender.settle()
-    assert script.fates == {"sent": 1, "full": 2}
+    assert script.fates == {"sent": 1, "waiting": 2}
 
 
 def test_too_big_packets_are_split_to_the_smallest_open_link() -> None:
@@ -221,7 +263,7 @@ def test_link_too_small_for_any_payload_counts_as_none() -> None:
 def test_split_packet_is_sent_only_with_every_piece(taken: int) -> None:
     script = Script(SIZE + 100)
     script.send([bytes(400)], taken)
-    assert script.fates == ({"sent": 1} if taken == 4 else {"full": 1})
+    assert script.fates == ({"sent": 1} if taken == 4 else {"waiting": 1})
 
 
 def test_empty_batch_moves_nothing() -> None:

@@ -57,7 +57,7 @@ def other_form(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def test_difference_between_forms_is_found(other_form: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_form.recovery, "TRIAL_FRAMES", 1)
+    monkeypatch.setattr(other_form.recovery, "_TRIAL_FRAMES", 1)
     monkeypatch.setattr(other_form.segment, "_CWR", 0)
     monkeypatch.setattr(other_form.merge, "_SEGMENTS", 2)
     monkeypatch.setattr(other_form.header, "_LAST_TYPE", 1)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.netns
 GROWTH: Final = 10e6
 """Bytes by which the node may grow."""
 INTERVAL: Final = 0.01
-FATES: Final = ("passed", "discarded", "rogue", "probes", "replies", "bad_cookie", "unknown_lane")
+FATES: Final = ("passed", "discarded", "rogue", "probes", "replies", "bad_cookie", "control_frames")
 """What becomes of an intact frame."""
 ENDS: Final = (
     "delivered", "refused_malformed_packet", "refused_foreign_source", "refused_foreign_destination",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from alagg.ports.base import Arrival, Port
 
-HEADER: Final = b"H" * SIZE
+HEADER: Final = b"P" * SIZE
 """Stands before every payload of `batch`."""
 REMOTE: Final = b"remote"
 

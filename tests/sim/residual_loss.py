@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from alagg.engine.header import COOKIE_SIZE, SIZE
+from alagg.engine.header import DATA, SIZE
 from alagg.lab.impairment import Settings
 from tests.sim.network import Network
 from tests.sim.snapshot import table
@@ -71,7 +71,7 @@ def measure(loss: float, links: int, packets: int) -> Result:
     for number in range(links):
         cable = network.connect(one, two, f"link{number}", Settings(loss=loss))
         cable.wires[two].listener = lambda frames: came.update(
-            frame[SIZE:] for frame in frames if len(frame) > SIZE + COOKIE_SIZE
+            frame[SIZE:] for frame in frames if frame[0] & 0x0F == DATA
         )
     stream = network.stream(one, two, count=packets, interval=BATCH / PACKETS_PER_SECOND, batch=BATCH)
     network.run(packets / PACKETS_PER_SECOND + 1)

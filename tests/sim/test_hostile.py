@@ -114,7 +114,7 @@ def test_every_frame_of_a_flood_is_counted() -> None:
     counted = [lane.recovery.counters() for lane in receiver.lanes.values()]
     fates = sum(count["passed"] + count["discarded"] + count["rogue"] for count in counted)
     assert receiver.frames == (
-        fates + receiver.probes + receiver.replies + receiver.bad_cookie + receiver.unknown_lane
+        fates + receiver.probes + receiver.replies + receiver.bad_cookie + receiver.control_frames
     )
 
 

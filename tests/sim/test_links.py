@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from alagg.engine.events import LinkStateChanged
+from alagg.engine.header import DATA
 from alagg.lab.impairment import Settings
 from tests.sim.network import Network
 
@@ -92,9 +94,17 @@ def test_hot_plugged_link_takes_over() -> None:
 
 
 def test_latent_error_is_told_when_a_link_loses_data_but_answers_probes() -> None:
-    network, one, two = two_hosts(Settings(), Settings(loss=0.7))
-    stream = network.stream(one, two, count=2000, interval=0.01)
-    network.run(25.0)
+    network, one, two = two_hosts(Settings(), Settings())
+    wire, count = network.cables[1].wires[two], itertools.count()
+    send = wire.send
+
+    def lose_data(frames: list[bytes], now: float) -> int:
+        send([frame for frame in frames if frame[0] & 0x0F != DATA or next(count) % 10 >= 7], now)
+        return len(frames)
+
+    wire.send = lose_data  # type: ignore[method-assign]
+    stream = network.stream(one, two, count=4000, interval=0.01)
+    network.run(45.0)
     assert stream.report().lost == 0
     assert "LatentError" in [type(event).__name__ for _, event in two.events]
 

@@ -51,7 +51,7 @@ def test_rate_fills_the_queue_and_the_port_takes_no_more() -> None:
     network.stream(one, two, count=1000, interval=0.0, size=1000, batch=1000)
     network.run(1.0)
     (peer,) = one.endpoint.peers.values()
-    assert 11 <= peer.sender.sent <= 14
+    assert 60 <= peer.sender.sent <= 80, "what the queue holds, and what leaves it while the rest waits for room"
     assert peer.sender.sent + peer.sender.dropped_full == 1000
     assert len(two.arrived) == peer.sender.sent
 

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LINKS: Final = ("fibre", "radio")
-LANE: Final = 16
+LANE: Final = 12
 """Where the lane stands in a frame."""
 STEP: Final = 0.01
 
 
 def crew(count: int, here: Sequence[str], there: Sequence[str], first_epoch: int) -> list[Endpoint]:
     peer = settings(*LINKS, destinations=there)
-    return [
-        Endpoint(NodeSettings(first_epoch + lane, lane), [peer], networks(*here), 0.0) for lane in range(count)
-    ]
+    nodes = [NodeSettings(first_epoch + lane, lane, workers=count) for lane in range(count)]
+    return [Endpoint(node, [peer], networks(*here), 0.0) for node in nodes]
 
 
 def carry(origins: Sequence[Endpoint], targets: Sequence[Endpoint], now: float) -> list[bytes]:
@@ -40,7 +39,7 @@ def carry(origins: Sequence[Endpoint], targets: Sequence[Endpoint], now: float) 
         origin.take_events()
         for name, frames in queued.items():
             for frame in frames:
-                target = targets[frame[LANE] % len(targets)]
+                target = targets[(frame[LANE] & 0x0F) % len(targets)]
                 target.receive(target.peers["peer"].links[name], *batch([frame]), now)
     return [packet for target in targets for packet in target.take_packets()]
 
@@ -62,7 +61,8 @@ def test_each_worker_is_answered_and_sees_no_loss(counts: tuple[int, int]) -> No
         peer = worker.peers["peer"]
         assert not sum(track.reordered for lane in peer.receiver.lanes.values() for track in lane.tracks.values())
         for link in peer.links.values():
-            assert peer.monitors[link].state == UP
+            assert peer.state(link) == UP
+            assert bool(peer.receiver.probes) == (worker.settings.lane == 0), "one worker watches for all"
             assert (peer.monitors[link].stray_replies, peer.monitors[link].probes_ignored) == (0, 0)
-            assert peer.loss(link) == 0
-            assert peer.expected(link) > 0
+            assert not peer.loss(link)
+            assert peer.expected(link) > 0 or peer.receiver.frames < 10

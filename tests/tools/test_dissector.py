@@ -13,7 +13,19 @@ from typing import Any
 import pytest
 from google_crc32c import value as crc32c
 
-from alagg.engine.header import DATA, HEADER, MALFORMED_REASONS, PROBE, SIZE, MalformedFrameError, decode, encode
+from alagg.engine.header import (
+    CONTROL,
+    COOKIE_SIZE,
+    DATA,
+    MALFORMED_REASONS,
+    PROBE,
+    PROBE_REPLY,
+    SIZE,
+    MalformedFrameError,
+    decode,
+    encode,
+)
+from alagg.engine.specification import HEADER
 from alagg.ports.pcap import PcapFile
 from alagg.tools import DISSECTOR
 
@@ -22,14 +34,16 @@ NAMES = (
     "version",
     "type",
     "flags",
+    "key",
     "payload_length",
     "epoch",
     "sequence",
-    "link_sequence",
+    "class",
     "lane",
-    "link_id",
     "piece",
     "last_piece",
+    "link_id",
+    "link_sequence",
     "checksum",
 )
 EXTRAS = ("checksum.status", "first_sequence", "cookie", "payload", "padding", "malformed")
@@ -92,8 +106,9 @@ def expected(data: bytes) -> dict[str, str]:
     if reason == "unknown_version":
         return {"malformed": reason, "version": str(data[0] >> 4)}
     # The specification refuses flags; the dissector shows them.
-    parsed = HEADER.parse(data[:1] + b"\0" + data[2:])
-    values = {**parsed, **parsed.version_type, "flags": data[1]}
+    parsed = HEADER.parse(data[:1] + b"\0" + data[2:12] + bytes([data[12] & 0x0F]) + data[13:])
+    values = {**parsed, **parsed.version_type, **parsed.class_lane, "flags": data[1] >> 4, "key": data[1] & 0x0F}
+    values["class"] = data[12] >> 4
     shown = {name: format(values[name], HEXADECIMAL.get(name, "d")) for name in NAMES}
     shown["malformed"] = reason
     shown["padding"] = data[SIZE + values["payload_length"] :].hex()
@@ -101,9 +116,10 @@ def expected(data: bytes) -> dict[str, str]:
         shown["first_sequence"] = str((values["sequence"] - values["piece"]) % 2**32)
     if not reason:
         shown["checksum.status"] = GOOD
-        if values["type"] != DATA:
-            shown["cookie" if len(payload) == 8 else "payload"] = payload.hex()
-        elif values["last_piece"]:
+        if values["type"] in (PROBE, PROBE_REPLY) and len(payload) >= COOKIE_SIZE:
+            shown["cookie"] = payload[:COOKIE_SIZE].hex()
+            shown["payload"] = payload[COOKIE_SIZE:].hex()
+        elif values["type"] != DATA or values["last_piece"]:
             shown["payload"] = payload.hex()
     if reason == "bad_checksum":
         shown["checksum.status"] = BAD
@@ -117,9 +133,9 @@ def random_frames(random: Random, count: int) -> list[bytes]:
         last_piece = random.choice([0, 0, random.randrange(256)])
         payload = random.randbytes(random.choice([0, 1, 7, 8, 9, 100, 1476]))
         header = encode(
-            random.choice([DATA, PROBE, 3]), random.getrandbits(32), random.randrange(256), random.getrandbits(32),
-            random.randrange(256), random.getrandbits(32), random.randint(0, last_piece), last_piece,
-            len(payload), crc32c(payload),
+            random.choice([DATA, PROBE, PROBE_REPLY, CONTROL]), random.getrandbits(32), random.randrange(16),
+            random.getrandbits(32), random.randrange(256), random.getrandbits(32), random.randint(0, last_piece),
+            last_piece, len(payload), crc32c(payload),
         )
         data = bytearray(header + payload + random.choice([b"", random.randbytes(20)]))
         for _ in range(random.choice([0, 0, 1, 3])):

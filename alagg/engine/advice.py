@@ -1,0 +1,85 @@
+"""Advice: what does not fit between this node and a peer, in words, from what each says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alagg.engine.control import OWNS, TAKES, Hello, scheduler_name
+from alagg.engine.header import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from alagg.engine.addresses import Network
+
+
+class FarEnd:
+    """What a peer has told of itself."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.hello: Hello | None = None
+        self.networks: dict[int, tuple[Network, ...]] = {}
+        """What it takes and what it owns, by kind."""
+        self.links: dict[str, int] = {}
+        """Its numbers for the links, by our names of these."""
+
+    @property
+    def is_redundant(self) -> bool:
+        """Whether it is known to send each packet on several links."""
+        return self.hello is not None and scheduler_name(self.hello.scheduler) == "redundant"
+
+    def copies(self, links: int) -> int:
+        """Give how many copies of each packet it sends over so many links that work; 0 while that is unknown."""
+        if self.hello is None:
+            return 0
+        return max(min(self.hello.copies or self.hello.links, links), 1) if self.is_redundant else 1
+
+
+def advice(
+    far: FarEnd, *, destinations: Sequence[Network], local: Sequence[Network], links: Mapping[str, str],
+    probe_interval: float,
+) -> list[str]:  # fmt: skip
+    """Say what does not fit; nothing when all does, or while nothing is known.
+
+    Args:
+        far: what the peer says.
+        destinations: what this node takes for the peer's.
+        local: what this node owns.
+        links: the state of each of its links to the peer.
+        probe_interval: of this node, in seconds.
+    """
+    hello = far.hello
+    if hello is None:
+        return []
+    found = []
+    if not hello.oldest <= VERSION <= hello.newest:
+        found.append(f"the peer reads frames of versions {hello.oldest} to {hello.newest}, this node sends {VERSION}")
+    found += [
+        f"destinations has {one}, but the peer says that this is not its own: correct it, or networks and addresses "
+        "over there"
+        for one in _strangers(destinations, far.networks.get(OWNS))
+    ]
+    if (takes := far.networks.get(TAKES)) is not None and local and not any(_overlap(one, takes) for one in local):
+        found.append(
+            f"the peer takes packets from {_list(takes)}, and this host has no such address: correct destinations "
+            "over there, or addresses here"
+        )
+    if hello.links != len(links):
+        found.append(f"the peer has {hello.links} links to this node, this node has {len(links)} to it")
+    theirs = hello.probe_interval / 1e6
+    if not 1 / 20 < theirs / probe_interval < 20:
+        found.append(f"the peer probes each {theirs:g} s, this node each {probe_interval:g} s")
+    return found
+
+
+def _strangers(mine: Iterable[Network], theirs: Sequence[Network] | None) -> list[Network]:
+    return [] if theirs is None else [one for one in mine if not _overlap(one, theirs)]
+
+
+def _overlap(one: Network, others: Iterable[Network]) -> bool:
+    return any(one.version == other.version and one.overlaps(other) for other in others)
+
+
+def _list(networks: Sequence[Network]) -> str:
+    return ", ".join(map(str, networks)) or "nobody"

@@ -1,0 +1,173 @@
+"""Dialogue: what this node tells a peer by control frames, and what it learns from the peer's."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from google_crc32c import value as crc32c
+
+from alagg.engine import control
+from alagg.engine.advice import FarEnd, advice
+from alagg.engine.control import OWNS, TAKES, ControlError, Hello, Report
+from alagg.engine.header import CONTROL
+from alagg.engine.lane import share_lost
+from alagg.engine.sequence import MASK, extend
+
+if TYPE_CHECKING:
+    from alagg.engine.control import Item
+    from alagg.engine.link import Link
+    from alagg.engine.peer import NodeSettings, Peer
+
+HELLO_INTERVAL: Final = 10.0
+"""Seconds between two HELLOs over a link, when nothing has changed."""
+HELLO_PAUSE: Final = 0.5
+"""Seconds between two of them at least, whatever the peer says."""
+REPORTS: Final = 11
+"""Reports that the loss of the other direction is taken over."""
+
+
+class Dialogue:
+    """The control frames between this node and one peer."""
+
+    def __init__(self, peer: Peer, node: NodeSettings) -> None:
+        """Take the peer, whose links carry them, and what all peers share."""
+        self.far = FarEnd()
+        self.advice: list[str] = []
+        """What does not fit between the two nodes, in words."""
+        self.bad_control = 0
+        """Control frames that could not be read."""
+        self.reports = 0
+        """Reports of the peer that were taken."""
+        self._peer = peer
+        self._node = node
+        self._greeted: dict[str, float] = {}
+        """When the last HELLO left, by link."""
+        self._heard: dict[str, tuple[int, int]] = {}
+        """The peer's epoch and digest in its last HELLO, by link."""
+        self._history: dict[str, deque[tuple[int, int]]] = {}
+        """The highest link sequence and the frames of the last reports, by link."""
+        self._told: dict[tuple[str, int], int] = {}
+        """How many frames the last report about a link and lane spoke of."""
+
+    def greet(self, link: Link, now: float) -> None:
+        """Send a HELLO over a link, unless one has just left."""
+        if now - self._greeted.get(link.name, float("-inf")) >= HELLO_PAUSE and self._node.watches and link.open:
+            self._greeted[link.name] = now
+            self._send(link, self._hello(link))
+
+    def tick(self, now: float) -> None:
+        """Send what is due: HELLOs, and reports about what came since the last ones."""
+        for link in self._peer.links.values():
+            if link.answering and now - self._greeted.get(link.name, float("-inf")) >= HELLO_INTERVAL:
+                self.greet(link, now)
+        self._report(now)
+        self._look()
+
+    def hear(self, link: Link, epoch: int, link_id: int, payload: bytes, now: float) -> None:
+        """Take a control frame of the peer."""
+        try:
+            items = control.decode(payload)
+        except ControlError:
+            self.bad_control += 1
+            return
+        for item in items:
+            if isinstance(item, Hello):
+                self._welcome(link, epoch, link_id, item, now)
+            elif isinstance(item, Report):
+                self._take(item)
+            else:
+                self.far.networks[item[0]] = item[1]
+
+    def tx_loss(self, link: Link) -> float | None:
+        """Give the share of this node's frames that the peer has missed of late, 0 to 1; None before its reports."""
+        history = self._history.get(link.name)
+        if not history or len(history) < 2:
+            return None
+        (first, received), (last, in_all) = history[0], history[-1]
+        return share_lost(in_all - received, last - first)
+
+    def forget(self, name: str) -> None:
+        """Forget a link that is no more."""
+        for table in (self._greeted, self._heard, self._history, self.far.links):
+            table.pop(name, None)
+
+    def _hello(self, link: Link) -> list[Item]:
+        settings, node = self._peer.settings, self._node
+        networks = ((TAKES, tuple(settings.destinations)), (OWNS, tuple(self._peer.local)))
+        links = len(self._peer.links)
+        described = repr((networks, settings.scheduler, settings.copies, links, node.workers, link.mtu))
+        hello = Hello(
+            workers=node.workers,
+            links=min(links, 255),
+            scheduler=control.scheduler_number(settings.scheduler),
+            copies=settings.copies or 0,
+            far_link=self.far.links.get(link.name, 255),
+            mtu=link.mtu,
+            probe_interval=round(node.probe_interval * 1e6),
+            digest=crc32c(described.encode()),
+        )
+        return [hello, *networks]
+
+    def _welcome(self, link: Link, epoch: int, link_id: int, hello: Hello, now: float) -> None:
+        """Take a HELLO; one that says something new is answered, so that a restarted peer knows us, too."""
+        self.far.hello = hello
+        self.far.links[link.name] = link_id
+        if self._heard.get(link.name) != (epoch, hello.digest):
+            self._heard[link.name] = epoch, hello.digest
+            self.greet(link, now)
+
+    def _take(self, report: Report) -> None:
+        link = next((link for link in self._peer.links.values() if link.id == report.link_id), None)
+        if link is None or report.lane != self._node.lane or report.epoch != self._node.epoch:
+            return
+        self.reports += 1
+        history = self._history.setdefault(link.name, deque(maxlen=REPORTS))
+        highest = extend(report.highest, history[-1][0] if history else report.highest)
+        received = extend(report.received, history[-1][1] if history else report.received)
+        if history and (highest < history[-1][0] or received < history[-1][1]):
+            history.clear()  # the peer began to count anew
+        history.append((highest, received))
+
+    def _report(self, now: float) -> None:
+        """Tell the peer what came on each link since the last time, over the link that answers fastest."""
+        best = self._best()
+        if best is None:
+            return
+        reports: list[Item] = []
+        for number, lane in self._peer.receiver.lanes.items():
+            for link, track in lane.tracks.items():
+                if self._told.get((link.name, number)) == track.received:
+                    continue
+                self._told[link.name, number] = track.received
+                missing = tuple((first & MASK, min(stop - first, 0xFFFF)) for first, stop in track.missing)
+                age = min(round((now - track.last_time) * 1e6), MASK)
+                reports.append(
+                    Report(
+                        number, track.link_id, track.epoch, track.highest & MASK, track.received & MASK,
+                        link.rx_bytes, max(age, 0), missing,
+                    )
+                )  # fmt: skip
+        for first in range(0, len(reports), 8):
+            self._send(best, reports[first : first + 8])
+
+    def _best(self) -> Link | None:
+        candidates = [link for link in self._peer.links.values() if link.open and link.answering]
+        monitors = self._peer.monitors
+        return min(candidates, key=lambda link: monitors[link].rtt or 1.0, default=None)
+
+    def _look(self) -> None:
+        """See what does not fit, and tell it when that has changed."""
+        peer = self._peer
+        found = advice(
+            self.far, destinations=peer.settings.destinations, local=peer.local,
+            links={name: peer.state(link) for name, link in peer.links.items()},
+            probe_interval=self._node.probe_interval,
+        )  # fmt: skip
+        if found != self.advice:
+            self.advice = found
+            peer.advise(found)
+
+    def _send(self, link: Link, items: list[Item]) -> None:
+        payload = control.encode(items)
+        link.append(CONTROL, self._node.epoch, payload, crc32c(payload))

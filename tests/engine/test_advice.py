@@ -1,0 +1,42 @@
+"""What does not fit between two nodes is said in words, and nothing where all fits."""
+
+from __future__ import annotations
+
+from alagg.engine.advice import FarEnd, advice
+from alagg.engine.control import OWNS, TAKES, Hello
+from tests.engine.helpers import ONE, TWO, networks
+
+LINKS = {"fibre": "up", "radio": "up"}
+
+
+def far(**hello: int) -> FarEnd:
+    end = FarEnd()
+    end.hello = Hello(**{"links": 2, "scheduler": 0, **hello})
+    end.networks = {TAKES: networks(ONE), OWNS: networks(TWO)}
+    return end
+
+
+def said(end: FarEnd, destinations: str = TWO, local: str = ONE, interval: float = 0.1) -> list[str]:
+    return advice(
+        end, destinations=networks(destinations), local=networks(local), links=LINKS, probe_interval=interval
+    )
+
+
+def test_nothing_is_said_before_anything_is_known_and_when_all_fits() -> None:
+    assert said(FarEnd()) == []
+    assert said(far()) == []
+
+
+def test_each_misfit_is_named() -> None:
+    assert "destinations has 192.0.2.9/32" in said(far(), destinations="192.0.2.9")[0]
+    assert "the peer takes packets from 10.0.0.1/32" in said(far(), local="192.0.2.1")[0]
+    assert said(far(links=3)) == ["the peer has 3 links to this node, this node has 2 to it"]
+    assert said(far(probe_interval=10_000_000), interval=0.01) == ["the peer probes each 10 s, this node each 0.01 s"]
+    assert "versions 3 to 4" in said(far(oldest=3, newest=4))[0]
+
+
+def test_copies_that_can_be_expected() -> None:
+    assert FarEnd().copies(2) == 0, "unknown"
+    assert [far().copies(links) for links in (0, 1, 2)] == [1, 1, 2]
+    assert far(copies=1).copies(2) == 1
+    assert far(scheduler=1).copies(2) == 1, "it splits"

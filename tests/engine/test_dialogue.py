@@ -1,0 +1,91 @@
+"""What two nodes tell each other: HELLOs once and when something is new, reports of what came."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from alagg.engine import control
+from alagg.engine.control import Hello
+from alagg.engine.dialogue import HELLO_INTERVAL, HELLO_PAUSE, Dialogue
+from alagg.engine.header import CONTROL, decode
+from tests.engine.helpers import ONE, batch, carry, endpoint, frame, numbered, pair, queued_frames, settings
+
+
+def dialogue_of(node: object) -> Dialogue:
+    (peer,) = node.peers.values()  # type: ignore[attr-defined]
+    found: Dialogue = peer.dialogue
+    return found
+
+
+class Script:
+    """Two nodes, and the control items that went over."""
+
+    def __init__(self) -> None:
+        self.one, self.two = pair("fibre", "radio")
+        self.now = 0.0
+        self.items: list[control.Item] = []
+        self.sent = 0
+
+    def run(self, seconds: float, *, packets: bool = False, without: tuple[str, ...] = ()) -> None:
+        end = self.now + seconds
+        while self.now < end:
+            self.now += 0.05
+            for node in (self.one, self.two):
+                node.handle_timer(self.now)
+            if packets:
+                self.one.send(numbered([self.sent]), self.now)
+                self.sent += 1
+            for link in self.one.queued_links():
+                frames = [decode(data) for data in queued_frames(link)]
+                self.items += [
+                    item for values in frames if values[0] == CONTROL for item in control.decode(values[8])
+                ]
+            carry(self.one, self.two, self.now, without=without)
+            self.one.take_events()  # ends the round: what comes now is answered in the next one
+            carry(self.two, self.one, self.now)
+            self.two.take_events()
+
+
+def test_each_side_learns_of_the_other_and_says_hello_rarely() -> None:
+    script = Script()
+    script.run(2.0)
+    assert dialogue_of(script.two).far.hello == next(item for item in script.items if isinstance(item, Hello))
+    assert dialogue_of(script.one).far.links == {"fibre": 0, "radio": 1}
+    assert (dialogue_of(script.one).advice, dialogue_of(script.two).advice) == ([], [])
+    script.items.clear()
+    script.run(3 * HELLO_INTERVAL)
+    assert sum(isinstance(item, Hello) for item in script.items) <= 2 * 4
+
+
+def test_restarted_peer_is_greeted_at_once() -> None:
+    script = Script()
+    script.run(2.0)
+    script.two = endpoint(settings("fibre", "radio", destinations=(ONE,)), "10.0.0.2", epoch=9, now=script.now)
+    script.run(1.5)
+    assert dialogue_of(script.two).far.hello is not None
+
+
+@pytest.mark.parametrize("share", [2, 10])
+def test_sender_learns_what_its_links_lose(share: int) -> None:
+    script = Script()
+    chance = random.Random(1)
+    for _ in range(800):
+        script.run(0.05, packets=True, without=("radio",) if chance.random() < 1 / share else ())
+    (peer,) = script.one.peers.values()
+    dialogue = dialogue_of(script.one)
+    assert dialogue.tx_loss(peer.links["fibre"]) == 0
+    assert dialogue.tx_loss(peer.links["radio"]) == pytest.approx(1 / share, abs=0.08)
+
+
+def test_what_cannot_be_read_is_counted_and_hellos_cannot_be_made_to_flow() -> None:
+    one, _ = pair("fibre")
+    (peer,) = one.peers.values()
+    link = peer.links["fibre"]
+    one.receive(link, *batch([frame(0, b"\x09", frame_type=CONTROL, epoch=2)]), 0.0)
+    assert peer.dialogue.bad_control == 1
+    for step in range(1000):
+        hello = control.encode([Hello(digest=step)])
+        one.receive(link, *batch([frame(0, hello, frame_type=CONTROL, epoch=2, link_sequence=step)]), step / 1000)
+    assert len(link.payloads) <= 1 / HELLO_PAUSE + 1
