@@ -20,6 +20,7 @@ cdef class Worker:
     cdef public bint running
     cdef readonly dict slots
     cdef readonly dict remotes
+    cdef public object crew
     cdef readonly int64_t strangers
     cdef readonly Endpoint endpoint
     cdef readonly object _facts

@@ -13,14 +13,14 @@ import os
 import signal
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from alagg import form
 from alagg.control import logs
 from alagg.control.snapshot import Json, snapshot
+from alagg.crew import Crew, log_event
 from alagg.engine.endpoint import Endpoint
-from alagg.engine.events import LinkStateChanged
+from alagg.engine.events import LinkFound
 from alagg.engine.peer import NodeSettings
 from alagg.messages import Failed, HostFacts, Ready, Reconfigure, SnapshotRequest
 from alagg.ports.ethernet import EthernetPort
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alagg.config import Config
-    from alagg.engine.events import Event
     from alagg.engine.link import Link
     from alagg.ports.base import Capture, Injector, Port
 
@@ -93,6 +92,8 @@ class Worker:
         """The ports by their interfaces."""
         self.remotes: dict[Link, tuple[PortSlot, bytes]] = {}
         """Where each link leads: its port, and the remote address."""
+        self.crew = Crew(1)
+        """The workers of the node; `join` exchanges it for theirs."""
         self.strangers = 0
         """Frames from addresses that were taken out of the configuration while they waited."""
         now = clock()
@@ -234,7 +235,10 @@ class Worker:
             LIMITS.watch(packets)
             self.injector.send(packets)
         for event in endpoint.take_events():
-            log_event(event, endpoint.settings.lane)
+            if isinstance(event, LinkFound):
+                self.crew.tell(event)
+            else:
+                log_event(event, endpoint.settings.lane)
 
     def _send(self, link: Link, now: float) -> None:
         slot, remote = self.remotes[link]
@@ -258,6 +262,7 @@ class Worker:
         if now < self._next_retry:
             return
         self._next_retry = now + RETRY
+        self.crew.flush()
         self._size_captures()
         for slot in self.slots.values():
             if slot.port is None:
@@ -346,18 +351,9 @@ class Worker:
             self._tell(slot, reason="", now=now)
 
 
-def log_event(event: Event, lane: int = 0) -> None:
-    """Write what happened to the log, one readable line.
-
-    Every worker watches each link by probes of its own and comes to the same result: the first one tells it.
-    """
-    level = logging.WARNING if event.bad else logging.INFO
-    if lane and isinstance(event, LinkStateChanged):
-        level = logging.DEBUG
-    log.log(level, "%s%s", f"worker {lane}: " if lane else "", event, extra=asdict(event))
-
-
-def worker_process(config: Config, connection: Connection, pcap: Path | None, number: int = 0) -> None:
+def worker_process(
+    config: Config, connection: Connection, pcap: Path | None, number: int = 0, crew: Crew | None = None
+) -> None:
     """Be the worker process of a number: open the edges, then work until the supervisor says stop, or is gone."""
     logs.start()
     # The supervisor ends us over the connection: a Ctrl-C in the terminal reaches all processes at once.
@@ -374,6 +370,8 @@ def worker_process(config: Config, connection: Connection, pcap: Path | None, nu
             connection.send(Failed(_why(error, config, number)))
             return
         _Supervised(worker, connection)
+        if crew is not None:
+            crew.join(worker, number)
         connection.send(Ready())
         # What is there now stays to the end: the garbage collector shall not stop the packets to look through it.
         gc.collect()

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from alagg.control import logs
+from alagg.crew import Crew
 from alagg.messages import Failed, SnapshotRequest, Stop
 from alagg.system import HostError
 from alagg.worker import worker_process
@@ -51,8 +52,10 @@ class Workers:
         """
         self.processes: list[WorkerProcess] = []
         stack.callback(self._stop)
+        crew = Crew(config.workers)
         for number in range(config.workers):
-            self.processes.append(WorkerProcess(config, number, pcap, self.processes))
+            self.processes.append(WorkerProcess(config, number, pcap, self.processes, crew))
+        crew.close()
         deadline = time.monotonic() + START_TIME
         for process in self.processes:
             answer = process.answer(deadline)
@@ -93,7 +96,9 @@ class Workers:
 class WorkerProcess:
     """One forked worker and the connection to it."""
 
-    def __init__(self, config: Config, number: int, pcap: Path | None, earlier: Sequence[WorkerProcess]) -> None:
+    def __init__(
+        self, config: Config, number: int, pcap: Path | None, earlier: Sequence[WorkerProcess], crew: Crew
+    ) -> None:
         """Fork the worker. Of the earlier ones it keeps nothing open: their supervisor's death must show."""
         self.name = "the worker process" if config.workers == 1 else f"worker process {number}"
         fork = multiprocessing.get_context("fork")
@@ -102,7 +107,7 @@ class WorkerProcess:
         """Whether an answer is still to come; the first one says that the worker is ready."""
         others = [self._ours, *(process._ours for process in earlier)]  # noqa: SLF001
         self._process = fork.Process(
-            target=_child, args=(config, others, theirs, pcap, number), name=f"alagg-worker-{number}"
+            target=_child, args=(config, others, theirs, pcap, number, crew), name=f"alagg-worker-{number}"
         )
         self._process.start()
         theirs.close()
@@ -177,11 +182,12 @@ class WorkerProcess:
 
 
 def _child(
-    config: Config, others: Sequence[Connection], theirs: Connection, pcap: Path | None, number: int
+    config: Config, others: Sequence[Connection], theirs: Connection, pcap: Path | None, number: int,
+    crew: Crew,
 ) -> None:
     """Be the forked process. Our own ends of the pipes are closed, so the supervisor's death reads as their end."""
     signal.set_wakeup_fd(-1)
     for connection in others:
         connection.close()
-    worker_process(config, theirs, pcap, number)
+    worker_process(config, theirs, pcap, number, crew)
     logs.flush()

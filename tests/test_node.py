@@ -102,7 +102,7 @@ class Stage:
         self.filters.end()
 
 
-def obedient(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
+def obedient(config: Config, connection: Connection, pcap: Path | None, number: int, *_: object) -> None:
     """Be a worker that writes down what it is told."""
     connection.send(Ready())
     with (config.path.parent / "told").open("w", buffering=1) as told:
@@ -115,23 +115,23 @@ def obedient(config: Config, connection: Connection, pcap: Path | None, number: 
                 return
 
 
-def mortal(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
+def mortal(config: Config, connection: Connection, pcap: Path | None, number: int, *_: object) -> None:
     """Be a worker that dies as soon as it hears of the host."""
     connection.send(Ready())
     connection.recv()
 
 
-def deaf(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
+def deaf(config: Config, connection: Connection, pcap: Path | None, number: int, *_: object) -> None:
     """Be a worker that starts, and then neither answers nor ends."""
     connection.send(Ready())
     time.sleep(60)
 
 
-def dead(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
+def dead(config: Config, connection: Connection, pcap: Path | None, number: int, *_: object) -> None:
     """Be a worker that crashes at once."""
 
 
-def failing(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
+def failing(config: Config, connection: Connection, pcap: Path | None, number: int, *_: object) -> None:
     """Be a worker that cannot work."""
     connection.send(Failed("cannot capture from NFQUEUE 1"))
 

@@ -36,7 +36,7 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def worker(config: Config, connection: Connection, pcap: Path | None, number: int) -> None:
+def worker(config: Config, connection: Connection, pcap: Path | None, number: int, *_: object) -> None:
     """Be a worker that counts what it is asked; the last one refuses to start where a file says so."""
     directory = config.path.parent
     if number == 2 and (directory / "refuse").exists():

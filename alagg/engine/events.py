@@ -78,4 +78,16 @@ class AdviceChanged:
         return f"peer {self.peer}: {'; '.join(self.advice) or 'all fits now'}"
 
 
-Event = LinkStateChanged | NumberingReset | LatentError | AdviceChanged
+@dataclass(frozen=True)
+class LinkFound:
+    """What the worker that watches the links found out about one, for the others."""
+
+    peer: str
+    link: str
+    state: str
+    path_mtu: int
+    """As `alagg.engine.link.Link.path_mtu`."""
+    bad: bool = False
+
+
+Event = LinkFound | LinkStateChanged | NumberingReset | LatentError | AdviceChanged

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from alagg.engine.addresses import Admission, Network
 from alagg.engine.dialogue import Dialogue
-from alagg.engine.events import AdviceChanged, Event, LatentError, LinkStateChanged, NumberingReset
+from alagg.engine.events import AdviceChanged, Event, LatentError, LinkFound, LinkStateChanged, NumberingReset
 from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
 from alagg.engine.link import DOWN, SILENT, UP, Link
@@ -219,6 +219,7 @@ class Peer:
             monitor.probe(now)
             if link.room != room:
                 self.sender.links_changed()
+                self._found(link)
             self._watch(link, monitor, now)
             next_probe = min(next_probe, monitor.next_time)
         self._next_probe = next_probe
@@ -248,8 +249,14 @@ class Peer:
             self._states[link] = monitor.state
             link.answering = monitor.state == UP
             self.events.append(LinkStateChanged(self.settings.name, link.name, monitor.state, link.reason))
+            self._found(link)
             if link.answering:
                 self.dialogue.greet(link, now)
+
+    def _found(self, link: Link) -> None:
+        """Have the other workers follow."""
+        if self._node.workers > 1:
+            self.events.append(LinkFound(self.settings.name, link.name, self._states[link], link.path_mtu))
 
     def take_events(self) -> list[Event]:
         """Give what happened since the last call."""
