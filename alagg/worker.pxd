@@ -4,6 +4,8 @@ from libc.stdint cimport int64_t
 from alagg.engine.endpoint cimport Endpoint
 from alagg.engine.link cimport Link
 
+cdef double _RETRY
+
 @cython.final
 cdef class PortSlot:
     cdef readonly str interface

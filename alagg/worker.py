@@ -50,6 +50,9 @@ RETRY: Final = 0.1
 
 log = logging.getLogger(__name__)
 
+# The same again for C: other modules cannot see what the .pxd declares.
+_RETRY: Final = RETRY
+
 
 class PortSlot:
     """An interface's port, which comes and goes with it; the links over it share it."""
@@ -99,7 +102,7 @@ class Worker:
         now = clock()
         self._facts = HostFacts({}, ())
         self._open_port = open_port
-        self._next_retry = now + RETRY
+        self._next_retry = now + _RETRY
         self._busy_until = float("-inf")
         """While this lasts, the loop polls without sleeping (`busy_poll`)."""
         self._poll = Poller()
@@ -141,7 +144,7 @@ class Worker:
 
     def step(self, timeout: float) -> None:
         """Wait for work for at most `timeout` seconds, and do one round of it."""
-        ready = self._poll.poll(min(timeout, RETRY))
+        ready = self._poll.poll(min(timeout, _RETRY))
         now = self.clock()
         if ready:
             self._busy_until = now + self.config.busy_poll
@@ -261,7 +264,7 @@ class Worker:
     def _reopen(self, now: float) -> None:
         if now < self._next_retry:
             return
-        self._next_retry = now + RETRY
+        self._next_retry = now + _RETRY
         self.crew.flush()
         self._size_captures()
         for slot in self.slots.values():

@@ -20,20 +20,6 @@ LONG: Final = re.compile(r"(?<!long )\blong\b(?! long)")
 FUNCTION: Final = re.compile(r"^\s*c(?:p)?def\s[^=\n]*?(\w+)\(", re.MULTILINE)
 CONSTANT: Final = re.compile(r"_?[A-Z][A-Z0-9_]+")
 
-WITH_LONG: Final = frozenset((
-    "alagg/engine/endpoint.pxd", "alagg/engine/fragment.pxd", "alagg/engine/header.pxd",
-    "alagg/engine/link.pxd", "alagg/engine/monitor.pxd", "alagg/engine/peer.pxd", "alagg/engine/receiver.pxd",
-    "alagg/engine/recovery.pxd", "alagg/engine/reorder.pxd", "alagg/engine/sender.pxd", "alagg/engine/sequence.pxd",
-    "alagg/worker.pxd",
-))  # fmt: skip
-"""Files that still count in `long`; none may be added."""
-UNTYPED: Final = frozenset((
-    "alagg.engine.fragment", "alagg.engine.header",
-    "alagg.engine.monitor", "alagg.engine.receiver", "alagg.engine.recovery", "alagg.engine.reorder",
-    "alagg.engine.scheduler.round_robin", "alagg.engine.sequence", "alagg.worker",
-))  # fmt: skip
-"""Modules that still look numbers up; none may be added."""
-
 
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
@@ -68,16 +54,12 @@ def looked_up(source: str, declarations: str) -> set[str]:
 
 @pytest.mark.parametrize("path", COMPILED, ids=relative)
 def test_types_are_as_wide_on_every_machine(path: Path) -> None:
-    if relative(path) in WITH_LONG:
-        pytest.skip("still counts in long")
     assert not bare_longs(code_of(path))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_numbers_in_compiled_code_are_typed(path: Path) -> None:
     """One that is not is looked up in the module's dictionary each time, and becomes a C number anew."""
-    if module_of(path) in UNTYPED:
-        pytest.skip("still looks numbers up")
     module = import_module(module_of(path))
     names = looked_up(path.with_suffix(".py").read_text(encoding="utf-8"), code_of(path))
     assert not {name for name in names if isinstance(getattr(module, name, None), int | float)}

@@ -1,6 +1,8 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+cdef double _PARTIAL_TIMEOUT
+
 @cython.final
 cdef class Piece:
     cdef readonly int64_t epoch

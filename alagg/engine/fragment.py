@@ -20,6 +20,9 @@ MAX_PARTIAL: Final = 64
 PARTIAL_TIMEOUT: Final = 1.0
 """Seconds after which a packet that is still incomplete is given up."""
 
+# The same again for C: other modules cannot see what the .pxd declares.
+_PARTIAL_TIMEOUT: Final = PARTIAL_TIMEOUT
+
 
 def split(packet: bytes, size: int) -> list[bytes]:
     """Cut a packet into pieces of at most `size` bytes, as few and as equal as possible.
@@ -100,13 +103,13 @@ class Rejoiner:
         if not self._partials:
             return float("inf")
         oldest = next(iter(self._partials.values()))
-        return oldest.since + PARTIAL_TIMEOUT
+        return oldest.since + _PARTIAL_TIMEOUT
 
     def expire(self, now: float) -> None:
         """Give up the packets that have been incomplete for too long."""
         while self._partials:
             key, partial = next(iter(self._partials.items()))
-            if partial.since + PARTIAL_TIMEOUT > now:
+            if partial.since + _PARTIAL_TIMEOUT > now:
                 return
             self._give_up(key)
 

@@ -5,7 +5,7 @@ from libc.string cimport memcpy
 
 from alagg.engine.crc cimport crc32c, extend
 
-cdef int _VERSION, _FIRST_TYPE, _LAST_TYPE
+cdef int _VERSION, _FIRST_TYPE, _LAST_TYPE, _SIZE
 
 cdef extern from *:
     """

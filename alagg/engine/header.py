@@ -43,6 +43,7 @@ COOKIE_SIZE: Final = 8
 _VERSION: Final = VERSION
 _FIRST_TYPE: Final = min(TYPES)
 _LAST_TYPE: Final = max(TYPES)
+_SIZE: Final = SIZE
 
 if not cython.compiled:  # header.pxd has the same in C
     _pack = struct.Struct(">BBHIIBBBBI").pack
@@ -55,7 +56,7 @@ if not cython.compiled:  # header.pxd has the same in C
         return crc32c(content, headers, at, at + 20)
 
     def _store(headers: bytearray, at: int, fields: bytes, checksum: int) -> None:
-        headers[at : at + SIZE] = fields + checksum.to_bytes(4, "big")
+        headers[at : at + _SIZE] = fields + checksum.to_bytes(4, "big")
 
 
 class Frame(NamedTuple):
@@ -210,8 +211,8 @@ def decode(data: bytes, offset: int = 0) -> FrameValues:
     Raises:
         MalformedFrameError: the frame is damaged or not understood; nothing of it may be used.
     """
-    if len(data) - offset < SIZE:
+    if len(data) - offset < _SIZE:
         raise MalformedFrameError("truncated")
-    payload = data[offset + SIZE :]
+    payload = data[offset + _SIZE :]
     *values, length, _ = parse(data, offset, payload)
     return (*values, payload[:length])  # type: ignore[return-value]

@@ -6,6 +6,8 @@ from alagg.engine.sequence cimport extend
 cdef int64_t _SLOTS, _MAX_BYTES, _DOUBT, _BELIEVED
 cdef double _FRESH
 
+cdef double _MAX_TIMEOUT
+
 cdef class Lateness:
     cdef public object mean
     cdef public double deviation

@@ -42,6 +42,7 @@ Item = bytes | Piece
 """What is put in order: a whole packet, or a piece of one."""
 
 # The same again for C: other modules cannot see what the .pxd declares.
+_MAX_TIMEOUT: Final = MAX_TIMEOUT
 _SLOTS: Final = SLOTS
 _MAX_BYTES: Final = MAX_BYTES
 _DOUBT: Final = DOUBT
@@ -72,7 +73,7 @@ class Lateness:
 
     def sample(self, seconds: float) -> None:
         """Take one measured delay, 0 or more."""
-        seconds = min(seconds, 2 * MAX_TIMEOUT)
+        seconds = min(seconds, 2 * _MAX_TIMEOUT)
         if self.mean is None:
             self.mean, self.deviation = seconds, seconds / 2
             return
@@ -84,7 +85,7 @@ class Lateness:
         """Seconds after which a packet is lost rather than late."""
         if self.mean is None:
             return INITIAL_TIMEOUT
-        return min(max(self.mean + 4 * self.deviation, MIN_TIMEOUT), MAX_TIMEOUT)
+        return min(max(self.mean + 4 * self.deviation, MIN_TIMEOUT), _MAX_TIMEOUT)
 
 
 class Reorder:

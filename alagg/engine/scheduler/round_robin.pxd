@@ -3,6 +3,7 @@ cimport cython
 from alagg.engine.link cimport Link
 from alagg.engine.scheduler.base cimport Run, Scheduler
 
+cdef Py_ssize_t _TURN
 
 cdef class RoundRobin(Scheduler):
     cdef Py_ssize_t _turn

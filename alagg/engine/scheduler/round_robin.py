@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 TURN: Final = 16
 """Packets that a link takes in its turn: short beside the queues on the way, long enough to be merged again."""
 
+# The same again for C: other modules cannot see what the .pxd declares.
+_TURN: Final = TURN
+
 
 class RoundRobin(Scheduler):
     """Gives the links their turns. A link that does not answer has none, one that was just full misses a batch."""
@@ -22,7 +25,7 @@ class RoundRobin(Scheduler):
         """Take the number of copies, which means nothing here: there is one of each packet."""
         super().__init__(copies)
         self._turn = 0
-        self._left = TURN
+        self._left = _TURN
         """Packets that are left of the present turn."""
 
     def schedule(self, payloads: list[bytes], links: Sequence[Link], now: float) -> list[Run]:  # noqa: ARG002
@@ -67,4 +70,4 @@ class RoundRobin(Scheduler):
         """Give the turn to the link so many places ahead."""
         if ahead:
             self._turn = (self._turn + ahead) % count
-            self._left = TURN
+            self._left = _TURN
