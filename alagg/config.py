@@ -5,25 +5,29 @@ The tables `NODE`, `PEER` and `LINK` are the contract: `default_config.cfg` and 
 
 from __future__ import annotations
 
+import ast
 import configparser
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg import values
+from alagg import consistency, values
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.ports import PORTS
-from alagg.values import Network as Network  # noqa: PLC0414, TC001 - this module offers it
+from alagg.values import Network as Network  # noqa: PLC0414 - this module offers it
+from alagg.values import counted, similar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 
 class ConfigError(ValueError):
     """What is wrong in a configuration, in one line: file, section, key, value, and what is allowed."""
 
 
+DEFAULT_SOCKET: Final = Path("/run/alagg/alagg.sock")
+"""Where a node is found that no file tells of."""
 TCP_QUEUE_OFFSET: Final = 1024
 """The NFQUEUE for TCP super-packets is this far from the first one, modulo 65536."""
 MAX_WORKERS: Final = 16
@@ -147,8 +151,14 @@ class Config:
 
     @property
     def journal(self) -> Path:
-        """Where the node writes down what it changes on the host; beside its socket, so two nodes never share it."""
-        return self.control_socket.with_suffix(".journal")
+        """Where the node writes down what it changes on the host."""
+        return journal_of(self.control_socket)
+
+    @property
+    def size(self) -> str:
+        """How many peers, links and workers there are, in words."""
+        workers = f", {self.workers} workers" if self.workers > 1 else ""
+        return f"{counted(len(self.peers), 'peer')} over {counted(len(self.links), 'link')}{workers}"
 
 
 _COPIES = values.or_auto("all", values.integer(1, 255), "a whole number from 1 to 255")
@@ -179,13 +189,13 @@ NODE: Final = (
            "mark of injected packets, so that no rule catches them again; a number from 1 to 0xffffffff"),
     Option("gso", "yes", values.yes_no,
            "yes: take TCP in super-packets of up to 64 KiB (GSO), faster, from queue + 1024; no: packet by packet"),
-    Option("xdp", "auto", values.choice("auto", "yes", "no"),
+    Option("xdp", "auto", values.auto_yes_no,
            "send by AF_XDP, faster, past queues, filters and tcpdump: auto (where there are none) | yes | no"),
     Option("busy_poll", "0", values.busy_poll,
            "look for work this long before sleeping: less latency, more CPU; 0 = off, or a time such as 50us"),
     Option("window", "65536", values.window, "packet numbers that duplicate elimination remembers, a power of two"),
     Option("probe_interval", "100ms", values.time(0.01, 10), "how often each link is probed, 10ms to 10s"),
-    Option("control_socket", "/run/alagg/alagg.sock", values.path, "where `alagg status` finds the node"),
+    Option("control_socket", str(DEFAULT_SOCKET), values.path, "where `alagg status` finds the node"),
     Option("control_group", "", values.name, "group that may use the control socket besides root; empty: nobody"),
     Option("log_level", "info", values.choice("debug", "info", "warning", "error"),
            "what is logged: debug | info | warning | error and above"),
@@ -201,7 +211,8 @@ LINK: Final = (
     Option("type", "ethernet", values.choice(*sorted(PORTS)), f"what the link is: {' | '.join(sorted(PORTS))}"),
     Option("interface", None, values.interface, "the local interface", "eth0"),
     Option("mac", None, values.mac, "the peer's MAC address on this link", "52:54:00:12:34:56"),
-    Option("weight", "1", values.integer(1, 1000), "share of the packets for schedulers that weigh, 1 to 1000"),
+    Option("weight", "1", values.integer(1, 1_000_000),
+           "share of the packets for schedulers that weigh, 1 to 1000000; none of today's does"),
     Option("rate", "", values.rate, "shape the interface to this rate, such as 100mbit; empty: no limit"),
 )
 
@@ -215,7 +226,34 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: the file cannot be read or something in it is wrong; the text is one line for the user.
     """
-    return _Reader(path, _parse(path)).config()
+    config = _Reader(path, _parse(path)).config()
+    if wrong := consistency.contradiction(config):
+        raise ConfigError(f"{path}: {wrong}")
+    return config
+
+
+def socket_in(path: Path) -> Path:
+    """Give the control socket that a file names, whatever else is wrong in it; the default where it names none.
+
+    Raises:
+        ConfigError: the file cannot be read, or names no path there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    found = re.search(r"^[^\S\n]*control_socket[^\S\n]*=[^\S\n]*(.*?)[^\S\n]*(?:\s[;#].*)?$", text, re.MULTILINE)
+    try:
+        return values.path(found[1]) if found else DEFAULT_SOCKET
+    except values.RefusedError as refused:
+        raise ConfigError(f"{path}: [alagg] control_socket = {found and found[1]}: allowed: {refused}") from None
+
+
+def journal_of(control_socket: Path) -> Path:
+    """Give the journal that lies beside a socket: NAME.journal for NAME.sock, else NAME-journal; never shared."""
+    if control_socket.suffix == ".sock":
+        return control_socket.with_suffix(".journal")
+    return control_socket.with_name(f"{control_socket.name}-journal")
 
 
 def _parse(path: Path) -> configparser.ConfigParser:
@@ -241,8 +279,9 @@ def _parse(path: Path) -> configparser.ConfigParser:
             f"{path}: line {error.lineno}: stands before any section; allowed: [alagg], [peer NAME], [link NAME]"
         ) from None
     except configparser.ParsingError as error:
-        line, text = error.errors[0]
-        raise ConfigError(f"{path}: line {line}: {text} is not understood; allowed: key = value") from None
+        line, quoted = error.errors[0]
+        text = _one_line(ast.literal_eval(quoted))
+        raise ConfigError(f"{path}: line {line}: {text!r} is not understood; allowed: key = value") from None
     return parser
 
 
@@ -274,9 +313,10 @@ class _Reader:
             if section == "alagg":
                 continue
             if kind not in names or not re.fullmatch(r"[\w.-]{1,32}", name):
+                hint = similar(kind, ("alagg", *names)) if kind not in names else ""
                 raise ConfigError(
                     f"{self.path}: [{section}] is not a section; allowed: [alagg], [peer NAME], [link NAME] "
-                    "(NAME: 1 to 32 letters, digits, '_', '.', '-')"
+                    f"(NAME: 1 to 32 letters, digits, '_', '.', '-'){hint}"
                 )
             if section != f"{kind} {name}":
                 raise ConfigError(f"{self.path}: [{section}]: allowed: one blank, [{kind} {name}]")
@@ -291,7 +331,9 @@ class _Reader:
         for key in given:
             if key not in known:
                 entry = f"[{section}] {key} = {_one_line(given[key])}"
-                raise ConfigError(f"{self.path}: {entry}: unknown key; allowed: {', '.join(known)}")
+                raise ConfigError(
+                    f"{self.path}: {entry}: unknown key; allowed: {', '.join(known)}{similar(key, known)}"
+                )
         return {option.key: self._value(section, option, inherited) for option in options}
 
     def _value(self, section: str, option: Option, inherited: Mapping[str, Any]) -> Any:
@@ -314,6 +356,7 @@ class _Reader:
             problem = "no such peer" if link["peer"] else "is missing, as there are several peers"
             raise ConfigError(
                 f"{self.path}: [link {name}] peer = {link['peer']}: {problem}; allowed: {' | '.join(peers)}"
+                f"{similar(link['peer'], peers)}"
             )
         return LinkConfig(name=name, **link)
 

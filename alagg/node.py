@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import sdnotify
 
-from alagg import __version__, form
+from alagg import __version__, consistency, form
 from alagg.config import ConfigError, load
 from alagg.control import logs
 from alagg.control.merged import merge
@@ -97,7 +97,9 @@ class Node:
             self._watch(process.fileno(), process.unasked)
         self._notifier = sdnotify.SystemdNotifier()
         self._notifier.notify("READY=1")
-        log.info("alagg %s: %s", __version__, _size(config))
+        log.info("alagg %s: %s", __version__, config.size)
+        for line in consistency.warnings(config):
+            log.warning("%s: %s", config.path, line)
         if line := form.shortfall():
             log.info(line)
 
@@ -189,7 +191,7 @@ class Node:
             self.config = config
             self._workers.tell(Reconfigure(config))
             self._follow_host()
-            log.info("reloaded: %s", _size(config))
+            log.info("reloaded: %s", config.size)
         self._notifier.notify("READY=1")
 
     def _keep_fixed(self, new: Config) -> Config:
@@ -243,11 +245,6 @@ class _Signals:
             return list(self._socket.recv(64))
         except BlockingIOError:
             return []
-
-
-def _size(config: Config) -> str:
-    workers = f", {config.workers} workers" if config.workers > 1 else ""
-    return f"{len(config.peers)} peers over {len(config.links)} links{workers}"
 
 
 def _facts(interface: Interface, filters: str) -> InterfaceFacts:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -18,6 +19,18 @@ AUTO: Final = None
 
 class RefusedError(ValueError):
     """A value that an option does not take; the text says what it takes."""
+
+
+def similar(text: str, known: Iterable[str]) -> str:
+    """Give "; did you mean …?" where a known word resembles a wrong one, else nothing."""
+    words = {word.lower(): word for word in known}
+    found = difflib.get_close_matches(text.lower(), words, 1)
+    return f"; did you mean {words[found[0]]}?" if found else ""
+
+
+def counted(number: int, word: str) -> str:
+    """Say how many there are of something: 1 peer, 2 peers."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
@@ -47,40 +60,50 @@ def ethertype(text: str) -> int:
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
-    """Make a parser of one of several words."""
+    """Make a parser of one of several words, in upper or lower case."""
 
     def parse(text: str) -> str:
-        if text not in allowed:
-            raise RefusedError(" | ".join(allowed))
-        return text
+        if text.lower() not in allowed:
+            raise RefusedError(" | ".join(allowed) + similar(text, allowed))
+        return text.lower()
 
     return parse
 
 
 def choices(*allowed: str) -> Callable[[str], tuple[str, ...]]:
-    """Make a parser of a list of words, each at most once."""
+    """Make a parser of a list of words in upper case, each at most once."""
 
     def parse(text: str) -> tuple[str, ...]:
-        chosen = tuple(part.strip() for part in text.split(","))
+        chosen = tuple(part.strip().upper() for part in text.split(","))
         if not set(chosen) <= set(allowed) or len(set(chosen)) != len(chosen):
-            raise RefusedError(f"one or more, each once, separated by commas, of {', '.join(allowed)}")
+            hint = next((similar(word, allowed) for word in chosen if word not in allowed), "")
+            raise RefusedError(f"one or more, each once, separated by commas, of {', '.join(allowed)}{hint}")
         return chosen
 
     return parse
 
 
+_YES_NO: Final = {"yes": "yes", "true": "yes", "on": "yes", "no": "no", "false": "no", "off": "no"}
+
+
 def yes_no(text: str) -> bool:
-    """Read yes or no."""
-    if text not in ("yes", "no"):
-        raise RefusedError("yes | no")
-    return text == "yes"
+    """Read yes or no, or what else people write for them."""
+    try:
+        return _YES_NO[text.lower()] == "yes"
+    except KeyError:
+        raise RefusedError("yes | no") from None
+
+
+def auto_yes_no(text: str) -> str:
+    """Read auto, yes or no."""
+    return choice("auto", "yes", "no")(_YES_NO.get(text.lower(), text))
 
 
 def or_auto(word: str, parse: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
     """Make a parser that also takes `word`, which gives `AUTO`."""
 
     def parse_or_auto(text: str) -> Any:
-        if text == word:
+        if text.lower() == word:
             return AUTO
         try:
             return parse(text)
@@ -136,7 +159,8 @@ def rate(text: str) -> int | None:
 
 def _network(text: str) -> Network:
     network = ipaddress.ip_network(text)
-    if network.is_multicast or network.is_loopback or (network.is_unspecified and network.num_addresses == 1):
+    nowhere = network.is_unspecified and network.num_addresses == 1
+    if network.is_multicast or network.is_loopback or network.is_link_local or nowhere:
         raise ValueError(text)
     return network
 
@@ -147,7 +171,7 @@ def networks(text: str) -> tuple[Network, ...]:
         return tuple(dict.fromkeys(_network(part.strip()) for part in text.split(",") if part.strip()))
     except ValueError:
         raise RefusedError(
-            "unicast IPv4 or IPv6 addresses or networks (no host bits), separated by commas, "
+            "unicast IPv4 or IPv6 addresses or networks (no host bits, not link-local), separated by commas, "
             "such as 10.99.0.2, fd99::/64"
         ) from None
 
@@ -156,6 +180,11 @@ def destinations(text: str) -> tuple[Network, ...]:
     """Read a list of networks that has at least one."""
     if not (found := networks(text)):
         raise RefusedError("at least one IPv4 or IPv6 address or network, such as 10.99.0.2, fd99::2/128")
+    if any(network.prefixlen == 0 for network in found):
+        raise RefusedError(
+            "addresses and networks of the peer, not the default route; what stands for all of it is "
+            "0.0.0.0/1, 128.0.0.0/1 or ::/1, 8000::/1"
+        )
     return found
 
 
@@ -170,14 +199,15 @@ def addresses(text: str) -> tuple[Network, ...]:
     return found
 
 
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}")
 
 
 def mac(text: str) -> bytes:
     """Read a unicast MAC address, 6 bytes."""
-    if not _MAC.fullmatch(text) or int(text[:2], 16) & 1 or not int(text.replace(":", ""), 16):
+    digits = text.replace(":", "").replace("-", "")
+    if not _MAC.fullmatch(text) or int(text[:2], 16) & 1 or not int(digits, 16):
         raise RefusedError("the peer's unicast MAC address, six pairs of hex digits such as 52:54:00:12:34:56")
-    return bytes.fromhex(text.replace(":", ""))
+    return bytes.fromhex(digits)
 
 
 def interface(text: str) -> str:
@@ -192,6 +222,8 @@ def path(text: str) -> Path:
     # Linux' sockaddr_un holds 108 bytes, the terminating zero included (unix(7)).
     if not text.startswith("/") or text.endswith("/") or "\0" in text or len(text.encode()) > 107:
         raise RefusedError("an absolute path of at most 107 bytes")
+    if text.endswith("journal"):
+        raise RefusedError("an absolute path that does not end in journal: that is where a node keeps its own")
     return Path(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from alagg.config import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Write = Callable[[str], Path]
 
@@ -60,7 +60,7 @@ WRONG = [
     (node("queue = 1; not a comment"), "[alagg] queue = 1; not a comment", "a whole number"),
     (node("queue = 1\n  2"), "[alagg] queue = 1 2", "a whole number"),
     (node("scheduler = weighted"), "[alagg] scheduler = weighted", "redundant"),
-    (node("scheduler = Redundant"), "[alagg] scheduler = Redundant", "redundant"),
+    (node("scheduler = redundent"), "[alagg] scheduler = redundent", "did you mean redundant?"),
     (node("copies = 0"), "[alagg] copies = 0", "all, or a whole number from 1 to 255"),
     (node("copies = none"), "[alagg] copies = none", "all, or a whole number from 1 to 255"),
     (node("chains = INPUT"), "[alagg] chains = INPUT", "OUTPUT, FORWARD"),
@@ -74,7 +74,7 @@ WRONG = [
     (node("reorder_timeout = 11s"), "[alagg] reorder_timeout = 11s", "at most 10s"),
     (node("reorder_timeout = -1ms"), "[alagg] reorder_timeout = -1ms", "auto, or 0"),
     (node("reorder_timeout = 1min"), "[alagg] reorder_timeout = 1min", "with its unit"),
-    (node("manage_host = true"), "[alagg] manage_host = true", "yes | no"),
+    (node("manage_host = maybe"), "[alagg] manage_host = maybe", "yes | no"),
     (node("capture = tun"), "[alagg] capture = tun", "auto | nfqueue | device"),
     (node("capture = device\nmanage_host = no"), "[alagg] capture = device", "auto | nfqueue, or manage_host = yes"),
     (node("device = alagg-for-the-office"), "[alagg] device = alagg-for-the-office", "1 to 15 characters"),
@@ -91,15 +91,18 @@ WRONG = [
     (node("control_socket = alagg.sock"), "[alagg] control_socket = alagg.sock", "an absolute path"),
     (node("control_socket = /run/alagg/"), "[alagg] control_socket = /run/alagg/", "an absolute path"),
     (node(f"control_socket = /{'a' * 107}"), "[alagg] control_socket = /aaa", "at most 107 bytes"),
+    (node("control_socket = /run/alagg.journal"), "[alagg] control_socket = /run/alagg.journal", "not end in"),
     (node("control_group = net admin"), "[alagg] control_group = net admin", "one word"),
     (node("log_level = loud"), "[alagg] log_level = loud", "debug | info | warning | error"),
     (node("log_format = xml"), "[alagg] log_format = xml", "text | json"),
     (node("que = 1"), "[alagg] que = 1", "queue, workers, scheduler"),
     (node("Queue = 1"), "[alagg] Queue = 1", "queue, workers, scheduler"),
+    (node("que = 1"), "[alagg] que = 1", "did you mean queue?"),
     (node("que = 1\n  2"), "[alagg] que = 1 2", "queue, workers, scheduler"),
     (node("queue = 1\nqueue = 2"), "[alagg] queue", "once"),
     (node("queue"), "line 2", "key = value"),
     (node("queue: 1"), "line 2", "key = value"),
+    (node("garbage"), "line 2: 'garbage' is not understood", "key = value"),
     # the sections [peer NAME]
     (peer("destinations ="), "[peer office] destinations =", "at least one"),
     (peer("scheduler = redundant"), "[peer office] destinations", "IPv4 and IPv6 addresses"),
@@ -110,6 +113,10 @@ WRONG = [
     (peer("destinations = 127.0.0.1"), "[peer office] destinations = 127.0.0.1", "unicast"),
     (peer("destinations = ff02::1"), "[peer office] destinations = ff02::1", "unicast"),
     (peer("destinations = 0.0.0.0"), "[peer office] destinations = 0.0.0.0", "unicast"),
+    (peer("destinations = 169.254.1.1"), "[peer office] destinations = 169.254.1.1", "not link-local"),
+    (peer("destinations = fe80::/64"), "[peer office] destinations = fe80::/64", "not link-local"),
+    (peer("destinations = 0.0.0.0/0"), "[peer office] destinations = 0.0.0.0/0", "not the default route"),
+    (peer("destinations = ::/0"), "[peer office] destinations = ::/0", "not the default route"),
     (peer("destinations = 10.99.0.2\nqueue = 1"), "[peer office] queue = 1", "destinations, scheduler"),
     (peer("destinations = 10.99.0.2\ncopies = 256"), "[peer office] copies = 256", "1 to 255"),
     (PEER + LINK + "peer = office\n" + SECOND_PEER, "[peer home] has no link", "one or more [link NAME]"),
@@ -124,13 +131,13 @@ WRONG = [
     (link(f"{MAC}\ninterface = eth0:1"), "[link fibre] interface = eth0:1", "without blanks"),
     (link(f"{MAC}\ninterface = .."), "[link fibre] interface = ..", "such as eth0"),
     (link(f"{MAC}\ninterface = éééééééé"), "[link fibre] interface = éé", "1 to 15"),
-    (link(f"{INTERFACE}\nmac = 52-54-00-12-34-56"), "[link fibre] mac = 52-54-00-12-34-56", "six pairs"),
+    (link(f"{INTERFACE}\nmac = 52-54:00-12-34-56"), "[link fibre] mac = 52-54:00-12-34-56", "six pairs"),
     (link(f"{INTERFACE}\nmac = 52:54:00:12:34"), "[link fibre] mac = 52:54:00:12:34", "six pairs"),
     (link(f"{INTERFACE}\nmac = ff:ff:ff:ff:ff:ff"), "[link fibre] mac = ff:ff", "unicast"),
     (link(f"{INTERFACE}\nmac = 00:00:00:00:00:00"), "[link fibre] mac = 00:00", "unicast"),
     (link(f"{INTERFACE}\n{MAC}\ntype = udp"), "[link fibre] type = udp", "ethernet"),
     (link(f"{INTERFACE}\n{MAC}\nlocal = 10.0.0.1:4000"), "[link fibre] local = 10.0.0.1:4000", "peer, type, in"),
-    (link(f"{INTERFACE}\n{MAC}\nweight = 0"), "[link fibre] weight = 0", "1 to 1000"),
+    (link(f"{INTERFACE}\n{MAC}\nweight = 0"), "[link fibre] weight = 0", "1 to 1000000"),
     (link(f"{INTERFACE}\n{MAC}\nrate = 100"), "[link fibre] rate = 100", "with its unit"),
     (link(f"{INTERFACE}\n{MAC}\nrate = 1kbit"), "[link fibre] rate = 1kbit", "from 8kbit"),
     (link(f"{INTERFACE}\n{MAC}\nrate = 100MB"), "[link fibre] rate = 100MB", "such as 100mbit"),
@@ -138,12 +145,15 @@ WRONG = [
     (link(f"{INTERFACE}\n{MAC}\npeer = home"), "[link fibre] peer = home: no such peer", "office"),
     (PEER + SECOND_PEER + LINK, "[link fibre] peer = : is missing", "office | home"),
     (PEER + LINK + SECOND_LINK.replace("eth1", "eth0").replace("57", "56"), "[link copper] mac", "each pair"),
+    # options that contradict each other: tests/test_consistency.py has the rest
+    (peer("destinations = 10.99.0.2\ncopies = 2"), "[peer office] copies = 2: it has 1 link", "at most as many"),
     # the file as a whole
     ("", "there is no peer", "one or more [peer NAME]"),
     ("[alagg]\nqueue = 1\n", "there is no peer", "one or more [peer NAME]"),
     (PEER, "[peer office] has no link", "one or more [link NAME]"),
     ("queue = 1\n", "line 1", "[alagg], [peer NAME], [link NAME]"),
     (f"{PEER}{LINK}[links]\n", "[links] is not a section", "[alagg], [peer NAME], [link NAME]"),
+    (f"{PEER}{LINK}[lnk copper]\n", "[lnk copper] is not a section", "did you mean link?"),
     (f"{PEER}{LINK}[link]\n", "[link] is not a section", "[link NAME]"),
     (f"{PEER}{LINK}[DEFAULT]\nqueue = 1\n", "[DEFAULT] is not a section", "[alagg]"),
     (f"{PEER}{LINK}[link my link]\n", "[link my link] is not a section", "1 to 32 letters"),
@@ -157,7 +167,7 @@ def test_wrong_configuration_is_answered_by_one_line(
     write: Write, capsys: pytest.CaptureFixture[str], text: str, place: str, allowed: str
 ) -> None:
     path = write(text)
-    assert cli.main(["status", "--config", str(path)]) == 2
+    assert cli.main(["check", "--config", str(path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(f"alagg: {path}: ")
@@ -276,11 +286,11 @@ def test_everything_else_has_its_default(write: Write) -> None:
 
 def test_peers_inherit_and_override(write: Write) -> None:
     settings = config.load(write(
-        f"[alagg]\ncopies = 2\nreorder_timeout = 1.5s\n{PEER}{LINK}peer = office\n"
+        f"[alagg]\ncopies = 1\nreorder_timeout = 1.5s\n{PEER}{LINK}peer = office\n"
         f"{SECOND_PEER}copies = all\nreorder_timeout = 0\n{SECOND_LINK}peer = home\n"
     ))
     office, home = settings.peers
-    assert (office.copies, office.reorder_timeout) == (2, 1.5)
+    assert (office.copies, office.reorder_timeout) == (1, 1.5)
     assert (home.copies, home.reorder_timeout) == (None, 0.0)
     assert [link.name for link in office.links] == ["fibre"]
     assert [link.name for link in home.links] == ["copper"]
@@ -292,6 +302,44 @@ def test_one_interface_leads_to_two_peers(write: Write) -> None:
         f"{PEER}{LINK}peer = office\n{SECOND_PEER}{SECOND_LINK.replace('eth1', 'eth0')}peer = home\n"
     ))
     assert {link.interface for link in settings.links} == {"eth0"}
+
+
+@pytest.mark.parametrize("text", ["yes", "true", "on", "True", "YES"])
+def test_words_that_people_write_for_yes_and_no(write: Write, text: str) -> None:
+    no = {"yes": "no", "true": "false", "on": "off"}[text.lower()]
+    settings = config.load(write(node(f"gso = {text}\nmanage_host = {no}\nxdp = {text}\nchains = output")))
+    assert (settings.gso, settings.manage_host, settings.xdp, settings.chains) == (True, False, "yes", ("OUTPUT",))
+
+
+def test_mac_address_as_other_systems_write_it(write: Write) -> None:
+    settings = config.load(write(link(f"{INTERFACE}\nmac = 52-54-00-AB-cd-ef")))
+    assert settings.links[0].mac == bytes.fromhex("525400abcdef")
+
+
+def test_sockets_that_differ_have_journals_that_differ() -> None:
+    names = ("a.sock", "a", "a.control", "a.sock.sock", "a-journal.sock", "b.sock")
+    journals = [str(config.journal_of(Path("/run", name))) for name in names]
+    assert journals[0] == "/run/a.journal"
+    assert len(set(journals)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "socket"),
+    [
+        ("[alagg]\ncontrol_socket = /run/two.sock\n[peer", "/run/two.sock"),
+        ("[alagg\n  control_socket=/run/two.sock  ; of the second node\nqueue = x\n", "/run/two.sock"),
+        ("\xff\n; control_socket = /run/other.sock\n", str(config.DEFAULT_SOCKET)),
+    ],
+)
+def test_socket_is_found_in_a_file_that_is_wrong_elsewhere(tmp_path: Path, text: str, socket: str) -> None:
+    path = tmp_path / "alagg.cfg"
+    path.write_bytes(text.encode("latin-1"))
+    assert str(config.socket_in(path)) == socket
+
+
+def test_socket_that_is_wrong_itself(write: Write) -> None:
+    with pytest.raises(ConfigError, match=r"\[alagg\] control_socket = here: allowed: an absolute path"):
+        config.socket_in(write("control_socket = here\n"))
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,20 @@ def test_source_package_holds_every_source_and_nothing_made_of_them(sdist: Path)
     assert not [name for name in found if name.startswith("alagg/") and name.endswith((".c", ".so", ".pyc"))]
 
 
+def test_unit_allows_what_the_node_needs() -> None:
+    unit = (ROOT / "alagg/contrib/alagg@.service").read_text()
+    allowed = {line.partition("=")[0]: line.partition("=")[2].split() for line in unit.splitlines()}
+    families = {"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET", "AF_XDP"}
+    assert families <= set(allowed["RestrictAddressFamilies"])
+    assert {"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF"} <= set(allowed["CapabilityBoundingSet"])
+    assert "bpf" in allowed["SystemCallFilter"]
+    assert allowed["LimitMEMLOCK"] == ["infinity"]
+    assert (allowed["StartLimitIntervalSec"], allowed["RestartPreventExitStatus"]) == (["0"], ["2"])
+
+
 def test_plain_form_installs_where_there_is_no_compiler(sdist: Path, tmp_path: Path) -> None:
     names = zipfile.ZipFile(build(sdist, "build_wheel", tmp_path)).namelist()
     assert sources((".py", ".pyx", ".pxd", ".pyi", ".lua", ".cfg", ".typed")) <= set(names)
+    assert {"alagg/contrib/alagg@.service", "alagg/contrib/alagg-iptables"} <= set(names)
     assert not [name for name in names if name.endswith((".c", ".so"))]
     assert not [name for name in names if not name.startswith("alagg")]

@@ -6,6 +6,7 @@ loaded, so that `alagg status` starts quickly and something that one command lac
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -29,19 +30,52 @@ WRONG_USE: Final = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and give its exit status: 0 success, 2 wrong use or configuration, 1 the rest."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _open_what_is_closed()
     try:
         status = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has gone; without this Python complains once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return FAILURE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last door before the user
-        if "--debug" in arguments:
-            traceback.print_exception(error)
-        print(f"alagg: {_explain(error)}", file=sys.stderr)
+        _complain(error, "--debug" in arguments)
         return WRONG_USE if isinstance(error, ConfigError) else FAILURE
     return status
+
+
+def _open_what_is_closed() -> None:
+    """Open each of standard input, output and error that whoever started us had closed.
+
+    Else the next file or socket would get its number, and with it what is meant for the terminal.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # It takes the lowest number that is free: this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open to the end
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _give_up_output() -> None:
+    """Forget what could not be written: Python would complain once more when it flushes at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _complain(error: BaseException, debug: bool) -> None:  # noqa: FBT001 - what the user asked for
+    with contextlib.suppress(OSError):  # standard error may be full, or closed at its other end
+        if debug:
+            traceback.print_exception(error)
+        print(f"alagg: {_explain(error)}", file=sys.stderr)
+    _give_up_output()
 
 
 def _run(arguments: list[str]) -> int:
@@ -61,6 +95,8 @@ def _explain(error: BaseException) -> str:
         return "interrupted"
     if isinstance(error, ConfigError | CommandError | ControlError | HostError):
         return text
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, PermissionError):
         return f"not permitted: {text}; run it as root"
     if isinstance(error, OSError):

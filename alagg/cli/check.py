@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alagg import config
 from alagg.cli.parser import add_config, needed_config
 from alagg.system import doctor
+from alagg.values import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print each finding, and how to mend it; 1 if any of them stops the node."""
     settings = config.load(needed_config(args))
-    print(f"ok    {settings.path}: {_count(settings.peers, 'peer')}, {_count(settings.links, 'link')}")
+    print(f"ok    {settings.path}: {counted(len(settings.peers), 'peer')}, {counted(len(settings.links), 'link')}")
     findings = doctor.examine(settings)
     for finding in findings:
         print(f"{finding.level:5} {finding.what}")
@@ -30,10 +31,6 @@ def run(args: argparse.Namespace) -> int:
     levels = Counter(finding.level for finding in findings)
     print(_verdict(levels["fail"], levels["warn"]))
     return 1 if levels["fail"] else 0
-
-
-def _count(things: tuple[object, ...], word: str) -> str:
-    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
 
 
 def _verdict(failed: int, warned: int) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import alagg
+from alagg import config
+from alagg.config import DEFAULT_SOCKET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 _COMMANDS: Final = {
     "check": "validate the configuration, examine the host, and say how to mend what is wrong",
     "status": "show the running node: peers, links, counters",
+    "reload": "have the running node read its configuration again, and wait for its answer",
     "rules": "show, install or remove the firewall rules that catch packets",
     "cleanup": "undo what a crashed run left on this host",
+    "files": "say where the systemd unit, the default configuration and the dissectors are",
     "lab": "hosts, links and faults on this one machine",
 }
 
@@ -59,6 +63,24 @@ def build(arguments: Sequence[str]) -> argparse.ArgumentParser:
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add `--config`; it may stand before the command as well as after it."""
     parser.add_argument("--config", metavar="FILE", type=Path, default=argparse.SUPPRESS, help="the configuration")
+
+
+def add_socket(parser: argparse.ArgumentParser) -> None:
+    """Add `--config` and `--socket`, the two ways to say which node is meant."""
+    add_config(parser)
+    parser.add_argument("--socket", metavar="PATH", type=Path, help=f"the node's socket (default {DEFAULT_SOCKET})")
+
+
+def named_socket(args: argparse.Namespace) -> Path:
+    """Give the socket that the line names: by `--socket`, by a file (which may be wrong everywhere else), or none.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    if args.socket is not None:
+        path: Path = args.socket
+        return path
+    return DEFAULT_SOCKET if args.config is None else config.socket_in(args.config)
 
 
 def needed_config(args: argparse.Namespace) -> Path:

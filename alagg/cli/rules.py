@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from alagg import config
 from alagg.cli.parser import add_config, needed_config
-from alagg.system import rules
+from alagg.system import rights, rules
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it, and say how the rules are now."""
     settings = config.load(needed_config(args))
+    rights.demand()
     if args.action == "install":
         rules.install(settings, None)
     elif args.action == "remove":

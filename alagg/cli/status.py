@@ -5,31 +5,27 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg import config
-from alagg.cli.parser import add_config
+from alagg.cli.parser import add_socket, named_socket
 from alagg.control.client import request
 
 if TYPE_CHECKING:
     import argparse
 
-DEFAULT_SOCKET: Final = Path("/run/alagg/alagg.sock")
 _INTERVAL: Final = 0.5
 """Seconds between the two looks that the rates are taken from."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    add_config(parser)
-    parser.add_argument("--socket", metavar="PATH", type=Path, help=f"the node's socket (default {DEFAULT_SOCKET})")
+    add_socket(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Ask the node, and print its answer."""
-    socket_path = _socket_path(args)
+    socket_path = named_socket(args)
     status = request(socket_path, "status")
     if args.json:
         json.dump(status, sys.stdout, indent=2)
@@ -43,13 +39,6 @@ def run(args: argparse.Namespace) -> int:
     status = request(socket_path, "status")
     view.show(status, _rates(before, status, time.monotonic() - start))
     return 0
-
-
-def _socket_path(args: argparse.Namespace) -> Path:
-    path: Path | None = args.socket
-    if path is None and args.config is not None:
-        path = config.load(args.config).control_socket
-    return path or DEFAULT_SOCKET
 
 
 def _rates(before: dict[str, Any], after: dict[str, Any], seconds: float) -> dict[str, tuple[float, float]]:

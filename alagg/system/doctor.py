@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from alagg import consistency
 from alagg.engine.header import SIZE
-from alagg.system import HostError, journal, netlink, prober, rules, sysctl, tables
+from alagg.system import HostError, journal, netlink, prober, rights, rules, sysctl, tables
 from alagg.system.host import first_host
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from alagg.config import Config, LinkConfig, Network
     from alagg.system.netlink import Interface
 
-_CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}
 _QUEUES: Final = Path("/proc/net/netfilter/nfnetlink_queue")
 _USUAL_MTU: Final = 1500
 
@@ -41,7 +41,7 @@ def examine(config: Config) -> list[Finding]:
     The last findings are about the peers: each link carries one probe frame, for half a second at most.
     """
     parts: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-        _rights, _kernel, _queue, _files, _interfaces, _addresses, _rules, _settings, _peers,
+        _rights, _kernel, _queue, _files, _interfaces, _addresses, _options, _rules, _settings, _peers,
     )
     findings: list[Finding] = []
     for part in parts:
@@ -58,13 +58,15 @@ def examine(config: Config) -> list[Finding]:
 
 
 def _rights(_: Config) -> Iterator[Finding]:
-    status = Path("/proc/self/status").read_text()
-    held = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
-    lacking = [name for name, bit in _CAPABILITIES.items() if not held >> bit & 1]
-    if lacking:
+    if lacking := rights.lacking():
         yield Finding("fail", f"this process lacks {' and '.join(lacking)}", "run it as root, or grant it these")
     else:
         yield Finding("ok", "rights: CAP_NET_ADMIN and CAP_NET_RAW")
+
+
+def _options(config: Config) -> Iterator[Finding]:
+    for line in consistency.warnings(config):
+        yield Finding("warn", line)
 
 
 def _kernel(config: Config) -> Iterator[Finding]:
@@ -111,7 +113,7 @@ def _other_queues(config: Config) -> str:
 def _queues_in_use() -> set[int]:
     try:
         return {int(line.split()[0]) for line in _QUEUES.read_text().splitlines()}
-    except OSError:
+    except FileNotFoundError:
         return set()
 
 

@@ -22,6 +22,18 @@ def test_nothing_to_undo(capsys: pytest.CaptureFixture[str], config_file: Path) 
     assert capsys.readouterr().out == "nothing to undo\n"
 
 
+def test_file_that_is_half_edited(capsys: pytest.CaptureFixture[str], config_file: Path) -> None:
+    config_file.write_text(config_file.read_text() + "[link\nnonsense\n")
+    config_file.with_name("alagg.journal").touch(mode=0o600)
+    assert cli.main(["cleanup", "--config", str(config_file)]) == 0
+    assert not config_file.with_name("alagg.journal").exists()
+
+
+def test_socket_instead_of_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["cleanup", "--socket", str(tmp_path / "two.sock")]) == 0
+    assert capsys.readouterr().out == "nothing to undo\n"
+
+
 def test_what_was_undone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config_file: Path
 ) -> None:

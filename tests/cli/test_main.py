@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-COMMANDS = ("check", "status", "rules", "cleanup", "lab")
+COMMANDS = ("check", "status", "reload", "rules", "cleanup", "files", "lab")
 
 
 def error_of(capsys: pytest.CaptureFixture[str]) -> str:
@@ -82,7 +82,8 @@ def test_wrong_command_line_is_one_line_and_status_2(capsys: pytest.CaptureFixtu
         (ControlError("no node listens"), "no node listens"),
         (HostError("the kernel has no NFQUEUE"), "the kernel has no NFQUEUE"),
         (PermissionError(1, "Operation not permitted"), "run it as root"),
-        (OSError(28, "No space left on device", "/run/x"), "No space left on device"),
+        (OSError(28, "No space left on device", "/run/x"), "/run/x: No space left on device"),
+        (OSError("cannot"), "cannot"),
         (KeyboardInterrupt(), "interrupted"),
         (ZeroDivisionError("by\nzero\x1b[2J"), r"unexpected ZeroDivisionError: by\nzero\x1b[2J; --debug shows where"),
         (AssertionError(), "unexpected AssertionError: no text"),
@@ -131,6 +132,23 @@ def test_reader_that_goes_away_is_no_error() -> None:
             command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False, env=environment
         )
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "said"),
+    [(">&-", 0, ""), ("2>&-", 0, ""), ("<&- >&- 2>&-", 0, ""), (">/dev/full", 1, "alagg: No space left on device\n")],
+)
+def test_output_that_cannot_be_written_is_no_traceback(closed: str, status: int, said: str) -> None:
+    command = f"{sys.executable} -m alagg files {closed}"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (status, said)
+
+
+def test_file_that_is_opened_later_never_becomes_the_output() -> None:
+    """With a closed descriptor 1 the next file would get its number, and all that is printed."""
+    script = "import os; from alagg import cli; cli.main(['--version']); os._exit(os.open('/dev/null', os.O_RDONLY))"
+    ended = subprocess.run(["sh", "-c", f'{sys.executable} -c "{script}" <&- >&-'], check=False)
+    assert ended.returncode > 2
 
 
 def test_status_loads_neither_rules_nor_tables_nor_netlink() -> None:

@@ -56,6 +56,13 @@ def test_socket_from_the_configuration(asked: list[tuple[str, str]], tmp_path: P
     assert asked == [("/run/alagg/two.sock", "status")]
 
 
+def test_socket_from_a_file_that_is_half_edited(asked: list[tuple[str, str]], tmp_path: Path) -> None:
+    path = tmp_path / "alagg.cfg"
+    path.write_text("[alagg]\ncontrol_socket = /run/alagg/two.sock\nqueue = x\n[peer\n")
+    assert cli.main(["status", "--json", "--config", str(path)]) == 0
+    assert asked == [("/run/alagg/two.sock", "status")]
+
+
 def test_rates() -> None:
     before = {"links": [{"name": "a", "tx_bytes": 1000, "rx_bytes": 500}, {"name": "b", "tx_bytes": 9}]}
     after = {

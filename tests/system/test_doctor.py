@@ -5,9 +5,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from netfilterqueue import NetfilterQueue
 
 from alagg.lab.namespace import environment
+from alagg.ports.nfqueue import NfqueueCapture
 from alagg.system import HostError, prober, rules
 from alagg.system.doctor import Finding, examine
 
@@ -142,14 +142,13 @@ def test_workers_need_a_row_of_queues_and_a_rule_each(hosts: Hosts, make_config:
     one, config = make_config(manage_host="no"), make_config(manage_host="no", workers=2)
     rules.install(config, None)
     assert troubles(config) == []
-    queue = NetfilterQueue()
-    queue.bind(1026, lambda packet: packet.accept())
+    queue = NfqueueCapture(1026)
     try:
         found = only(config)
         assert found.what == "queue 1026 is in use by another program"
         assert found.mend.endswith("(2 workers take as many in a row, nodes must not overlap)")
     finally:
-        queue.unbind()
+        queue.close()
     rules.remove(config)
     rules.install(one, None)
     assert {finding.level for finding in troubles(config)} == {"fail"}, "the last worker's rule is not there"
@@ -157,8 +156,7 @@ def test_workers_need_a_row_of_queues_and_a_rule_each(hosts: Hosts, make_config:
 
 def test_knows_the_running_node_from_a_stranger(hosts: Hosts, make_config: MakeConfig) -> None:
     config = make_config()
-    queue = NetfilterQueue()
-    queue.bind(1, lambda packet: packet.accept())
+    queue = NfqueueCapture(1)
     try:
         assert only(config).what == "queue 1 is in use by another program"
         node = subprocess.Popen(
@@ -172,14 +170,21 @@ def test_knows_the_running_node_from_a_stranger(hosts: Hosts, make_config: MakeC
         assert f"queue 1 belongs to the running node, pid {node.pid}" in [finding.what for finding in found]
         assert {finding.mend for finding in found if finding.level == "fail"} == {"restart the node"}
     finally:
-        queue.unbind()
+        queue.close()
 
 
 def test_a_gateway_forwards(hosts: Hosts, make_config: MakeConfig) -> None:
-    found = troubles(make_config(chains="OUTPUT, FORWARD"))
+    found = troubles(make_config(chains="OUTPUT, FORWARD", networks="192.168.7.0/24"))
     assert {finding.mend for finding in found} == {
         "sysctl -w net.ipv4.ip_forward=1", "sysctl -w net.ipv6.conf.all.forwarding=1"
     }
+
+
+def test_options_that_may_not_fit_are_named(hosts: Hosts, make_config: MakeConfig) -> None:
+    found = troubles(make_config(networks="192.168.7.0/24"))
+    assert [finding.what for finding in found] == [
+        "[alagg] networks is set, but chains lacks FORWARD: what hosts behind this one send is not caught"
+    ]
 
 
 def test_examines_the_control_socket_and_its_group(hosts: Hosts, make_config: MakeConfig) -> None:

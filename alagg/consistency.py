@@ -1,0 +1,126 @@
+"""What the options of a valid file say to each other: what cannot work is refused, what may not work is warned of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from alagg.values import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from alagg.config import Config, PeerConfig
+    from alagg.values import Network
+
+READS_COPIES: Final = frozenset({"redundant"})
+"""Schedulers that `copies` means something to."""
+READS_WEIGHT: Final[frozenset[str]] = frozenset()
+"""Schedulers that `weight` means something to."""
+
+
+def contradiction(config: Config) -> str:
+    """Say what cannot work, as "[section] key = value: why; allowed: what"; empty when nothing contradicts."""
+    return next((line for check in (_copies, _rates, _own_places) for line in check(config)), "")
+
+
+def warnings(config: Config) -> list[str]:
+    """Say what may not work as it is meant, one line each, with the section and the option."""
+    return [line for check in (_weights, _fewer_links, _overlaps, _families, _forwarding) for line in check(config)]
+
+
+# --- what cannot work ---------------------------------------------------------------------------------------------
+
+
+def _copies(config: Config) -> Iterator[str]:
+    """Look at `copies`; what [alagg] says may be meant for only some of the peers."""
+    for peer in config.peers:
+        place, copies = f"[peer {peer.name}]", peer.copies
+        if copies is None or _some_peer_can(config, copies):
+            continue
+        if peer.scheduler not in READS_COPIES and copies > 1:
+            readers = " | ".join(sorted(READS_COPIES))
+            yield (
+                f"{place} copies = {copies}: {peer.scheduler} sends each packet once; "
+                f"allowed: all, or scheduler = {readers}"
+            )
+        elif copies > len(peer.links):
+            links = counted(len(peer.links), "link")
+            yield f"{place} copies = {copies}: it has {links}; allowed: all, or at most as many"
+
+
+def _some_peer_can(config: Config, copies: int) -> bool:
+    return any(
+        peer.copies == copies and peer.scheduler in READS_COPIES and copies <= len(peer.links)
+        for peer in config.peers
+    )
+
+
+def _rates(config: Config) -> Iterator[str]:
+    rates: dict[str, int] = {}
+    for link in config.links:
+        if link.rate is None:
+            continue
+        if config.xdp == "yes":
+            yield f"[link {link.name}] rate: xdp = yes sends past whatever shapes; allowed: xdp = auto | no"
+        if rates.setdefault(link.interface, link.rate) != link.rate:
+            yield (
+                f"[link {link.name}] rate: another link wants a different rate of {link.interface}; "
+                "allowed: one rate for each interface"
+            )
+
+
+def _own_places(config: Config) -> Iterator[str]:
+    """Look for what is said to be here and at the peer."""
+    for key, places in (("addresses", config.addresses or ()), ("networks", config.networks)):
+        for place in places:
+            for peer in config.peers:
+                if place in peer.destinations:
+                    yield f"[alagg] {key} = {place}: is in [peer {peer.name}]'s destinations; allowed: on one side"
+
+
+# --- what may not work --------------------------------------------------------------------------------------------
+
+
+def _weights(config: Config) -> Iterator[str]:
+    for peer in config.peers:
+        weighted = [link.name for link in peer.links if link.weight != 1]
+        if weighted and peer.scheduler not in READS_WEIGHT:
+            yield f"[link {weighted[0]}] weight: the scheduler {peer.scheduler} does not read it; it changes nothing"
+
+
+def _fewer_links(config: Config) -> Iterator[str]:
+    for peer in config.peers:
+        if peer.scheduler in READS_COPIES and peer.copies and peer.copies > len(peer.links):
+            links = counted(len(peer.links), "link")
+            yield f"[peer {peer.name}] copies = {peer.copies}: it has {links}; each packet goes on all"
+
+
+def _overlaps(config: Config) -> Iterator[str]:
+    for key, places in (("addresses", config.addresses or ()), ("networks", config.networks)):
+        for place in places:
+            for peer, wider in _around(place, config.peers):
+                yield f"[alagg] {key} = {place}: lies within {wider}, which [peer {peer}] has in destinations"
+
+
+def _around(place: Network, peers: Iterable[PeerConfig]) -> Iterator[tuple[str, Network]]:
+    """Give the destinations, with their peers, that a place lies within."""
+    for peer in peers:
+        for network in peer.destinations:
+            if network.version == place.version and network != place and place.subnet_of(network):  # type: ignore[arg-type]
+                yield peer.name, network
+
+
+def _families(config: Config) -> Iterator[str]:
+    if config.addresses is None:
+        return
+    given = {address.version for address in config.addresses}
+    wanted = {network.version for peer in config.peers for network in peer.destinations}
+    for version in sorted(wanted - given):
+        yield f"[alagg] addresses: has no IPv{version} address, though destinations have"
+
+
+def _forwarding(config: Config) -> Iterator[str]:
+    if "FORWARD" in config.chains and not config.networks:
+        yield "[alagg] chains has FORWARD, but networks is empty: what peers send to hosts behind this one is refused"
+    if config.networks and "FORWARD" not in config.chains:
+        yield "[alagg] networks is set, but chains lacks FORWARD: what hosts behind this one send is not caught"
