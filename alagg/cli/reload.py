@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
+from alagg import config
 from alagg.cli.parser import add_socket, named_socket
 from alagg.control.client import ControlError, request
 
@@ -30,15 +31,21 @@ def run(args: argparse.Namespace) -> int:
     except ControlError as error:
         if "unknown request" not in str(error):
             raise
-        return _by_signal(path)
+        return _by_signal(path, args.config)
     for line in answer.get("warnings", ()):
         print(f"warning: {line}")
     print(f"reloaded: {answer.get('ok', 'the configuration is in force')}")
     return 0
 
 
-def _by_signal(path: Path) -> int:
-    """Ask a node that knows no such request as its version could be asked."""
+def _by_signal(path: Path, file: Path | None) -> int:
+    """Ask a node that knows no such request as its version could be asked; a wrong file is told here, then.
+
+    Raises:
+        ConfigError: the file is wrong.
+    """
+    if file is not None:
+        config.load(file)
     os.kill(request(path, "status")["pid"], signal.SIGHUP)
     print("asked by signal: this node is of an older version and answers in its log only")
     return 0

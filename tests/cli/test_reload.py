@@ -66,3 +66,13 @@ def test_node_that_knows_no_reload_gets_a_signal(
     assert run() == 0
     assert killed == [(4711, signal.SIGHUP)]
     assert "in its log only" in capsys.readouterr().out
+
+
+def test_wrong_file_is_told_where_the_node_would_only_log_it(
+    node: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config_file: Path
+) -> None:
+    monkeypatch.setattr(os, "kill", pytest.fail)
+    node.update(error="unknown request 'reload'; allowed: status")
+    config_file.write_text("[alagg]\nqueue = x\n")
+    assert cli.main(["reload", "--socket", "/tmp/two.sock", "--config", str(config_file)]) == 2
+    assert "there is no peer" in capsys.readouterr().err
