@@ -23,7 +23,7 @@ VARIABLE: Final = "ALAGG_PURE"
 
 ENGINE: Final = ("alagg.engine", "alagg.worker")
 """What has the engine's form."""
-WITH_EDGES: Final = ("alagg.engine.segment", "alagg.engine.merge")
+WITH_EDGES: Final = tuple(f"alagg.engine.{name}" for name in ("segment", "merge", "vnet", "mss", "addresses"))
 """Modules of the engine that have the edges' form."""
 
 
