@@ -22,15 +22,15 @@ void reference_out(checksum_of checksum, uint8_t *buffers, long size, long links
         uint32_t body = checksum(0, packet, size);
         for (long link = 0; link < links; link++) {
             uint8_t *header = target + link * SIZE;
-            uint32_t words[3] = {htonl(1), htonl(number), htonl(number)};
+            uint32_t words[2] = {htonl(1), htonl(number)};
             uint16_t length = htons(size);
-            header[0] = 0x11;
+            header[0] = 0x21;
             header[1] = 0;
             memcpy(header + 2, &length, 2);
-            memcpy(header + 4, words, 12);
-            header[16] = 0;
-            header[17] = link;
-            header[18] = header[19] = 0;
+            memcpy(header + 4, words, 8);
+            header[12] = header[13] = header[14] = 0;
+            header[15] = link;
+            memcpy(header + 16, words + 1, 4);
             uint32_t whole = htonl(checksum(body, header, CHECKED));
             memcpy(header + CHECKED, &whole, 4);
         }
@@ -46,9 +46,10 @@ uint32_t reference_in(checksum_of checksum, uint8_t *buffers, long size, long li
         const uint8_t *frame = buffers + (number % SLOTS) * SLOT;
         for (long link = 0; link < links; link++) {
             uint32_t words[3], stored;
-            memcpy(words, frame + 4, 12);
+            memcpy(words, frame + 4, 8);
+            memcpy(words + 2, frame + 16, 4);
             memcpy(&stored, frame + CHECKED, 4);
-            sum += ntohl(words[0]) + ntohl(words[1]) + ntohl(words[2]) + frame[0] + frame[17];
+            sum += ntohl(words[0]) + ntohl(words[1]) + ntohl(words[2]) + frame[0] + frame[15];
             sum += checksum(checksum(0, frame + SIZE, size), frame, CHECKED) == ntohl(stored);
         }
         memcpy(buffers + (SLOTS + number % SLOTS) * SLOT, frame + SIZE, size);

@@ -21,7 +21,7 @@ from alagg.engine import octets
 from alagg.engine.addresses import quoted_addresses, source_and_destination
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from mmap import mmap
 
 MEMORY: Final = 1 << 19
 """Bytes of the table: 65,536 slots."""
@@ -46,7 +46,7 @@ _LEAST_MTU6: Final = 1280
 class SegmentLimits:
     """Remembers flows of both families in bounded memory."""
 
-    def __init__(self, memory: WriteableBuffer | None = None) -> None:
+    def __init__(self, memory: bytearray | mmap | None = None) -> None:
         """Take the table's memory, `MEMORY` bytes that were zero at first; None for memory of one's own."""
         self._memory = bytearray(MEMORY) if memory is None else memory
 
