@@ -6,7 +6,7 @@ from alagg.engine.link cimport Link
 from alagg.engine.scheduler.base cimport Run, Scheduler
 
 cdef int DATA, SIZE
-cdef int64_t MASK, _MAX_WAITING
+cdef int64_t MASK, _MAX_WAITING, _AT_ONCE
 cdef double _PATIENCE, _RETRY
 
 @cython.final

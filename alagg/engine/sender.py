@@ -30,6 +30,8 @@ MAX_WAITING: Final = 1 << 20
 """Bytes that wait for a link with room."""
 PATIENCE: Final = 0.05
 """Seconds that they wait at most."""
+AT_ONCE: Final = 64
+"""Pieces that are tried again at once."""
 RETRY: Final = 0.001
 """Seconds between two attempts to send what waits."""
 
@@ -37,6 +39,7 @@ RETRY: Final = 0.001
 _MAX_WAITING: Final = MAX_WAITING
 _PATIENCE: Final = PATIENCE
 _RETRY: Final = RETRY
+_AT_ONCE: Final = AT_ONCE
 
 
 class Sender:
@@ -117,8 +120,8 @@ class Sender:
     def retry(self, now: float) -> None:
         """Queue what waits once more, and give up what has waited for too long."""
         self._expire(now)
-        waiting, self._waiting = self._waiting, []
-        self._bytes = 0
+        waiting, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+        self._bytes = _bytes_of(self._waiting)
         self.due = now + _RETRY if waiting else float("inf")
         if not waiting:
             return
@@ -173,8 +176,12 @@ class Sender:
         self._keep([one for one, ok in zip(waiting, taken, strict=True) if not ok])
 
     def _keep(self, waiting: list[_Waiting]) -> None:
-        self._waiting += waiting
-        self._bytes += sum(len(one.payload) for one in waiting)
+        """Have pieces wait, in the order of their numbers: those that were tried again come first."""
+        if self._waiting and waiting and waiting[0].deadline < self._waiting[0].deadline:
+            self._waiting = waiting + self._waiting
+        else:
+            self._waiting = self._waiting + waiting
+        self._bytes += _bytes_of(waiting)
 
     def _expire(self, now: float) -> None:
         """Drop the packets of which a piece has waited for too long, or fits no more; their numbers stay used."""
@@ -234,6 +241,10 @@ def _largest(packets: list[bytes]) -> int:
     for packet in packets:
         largest = max(largest, len(packet))
     return largest
+
+
+def _bytes_of(waiting: list[_Waiting]) -> int:
+    return sum([len(one.payload) for one in waiting])
 
 
 class _Waiting:

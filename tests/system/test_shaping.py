@@ -22,12 +22,6 @@ def qdisc(hosts: Hosts, interface: str = "eth1") -> str:
     return hosts.a.run(["tc", "qdisc", "show", "dev", interface]).stdout
 
 
-def test_refuses_two_rates_for_one_interface(make_config: MakeConfig) -> None:
-    second = "[link two]\ninterface = eth1\nmac = 02:00:00:00:0b:02\nrate = 5mbit"
-    with pytest.raises(HostError, match=r"\[link two\] rate: another link wants a different rate of eth1"):
-        shaping.rates(make_config(link=f"rate = 75mbit\n{second}"))
-
-
 @pytest.mark.netns
 def test_shapes_changes_the_rate_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig, tmp_path: Path) -> None:
     journal, before = Journal(tmp_path / "journal"), snapshot(hosts.a)
