@@ -39,6 +39,8 @@ class HostFacts:
     """Networks that received packets may go to."""
     device: str = ""
     """The node's own device, through which packets are injected; empty when there is none."""
+    device_index: int = 0
+    """Its index: another one means another device of the same name."""
 
 
 @dataclass(frozen=True)

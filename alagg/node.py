@@ -1,8 +1,9 @@
 """Node: the supervisor around the workers. It looks after the host, the control socket and the signals.
 
-In the order of a node's life: take the journal (and undo what a crashed node left), start the workers, set the
-host up, tell the workers what the host looks like, say that we are ready; then serve events until a signal ends it,
-and undo every change. The workers (`alagg.worker`) move the packets and never wait for anything that happens here.
+In the order of a node's life: take the journal (and undo what a crashed node left), start the workers, tell them what
+the host looks like, bring the packets to them, say that we are ready; then serve events until a signal ends it, lead
+the packets elsewhere again, end the workers, and undo every change. The workers (`alagg.worker`) move the packets and
+never wait for anything that happens here.
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ NEEDS_RESTART: Final = (
 )  # fmt: skip
 """Options that a reload leaves as they are."""
 
+LOOK_PAUSE: Final = 0.1
+"""Seconds between two looks at what has happened to the host, however much it is; the first one is at once."""
+CHECK_INTERVAL: Final = 2.0
+"""Seconds between two checks of what changes without an event, such as the rules."""
+COMPARE_INTERVAL: Final = 60.0
+"""Seconds after which everything is compared with the kernel, even if it has told of nothing."""
+
 log = logging.getLogger(__name__)
 
 
@@ -77,10 +85,16 @@ class Node:
         self._poll = select.poll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._running = True
+        self._told: HostFacts | None = None
+        self._looked, self._compared = float("-inf"), self.started
+        self._next_look = float("inf")
+        self._next_check = self.started + CHECK_INTERVAL
         journal = Journal(config.journal)
         for line in journal.acquire():
             log.warning("a node that was killed left this behind: %s", line)
         stack.callback(self._undo, journal)
+        # Undone after the workers' end: until then packets come in by the device.
+        after_workers = stack.enter_context(ExitStack())
         self._signals = _Signals(stack)
         # Before anything is imported that only the supervisor needs.
         self._workers = Workers(config, pcap, stack)
@@ -88,7 +102,7 @@ class Node:
         # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
         self._control = ControlServer(config.control_socket, config.control_group)
         stack.callback(self._control.close)
-        self._set_up_host(journal)
+        self._set_up_host(journal, after_workers)
         self._watch(self._signals.fileno(), self._on_signal)
         self._watch(self._control.fileno(), self._on_client)
         self._watch(self._watcher.fileno(), self._on_netlink)
@@ -106,7 +120,9 @@ class Node:
     def serve(self) -> None:
         """Serve events until a signal ends the node."""
         while self._running:
-            for descriptor, _ in self._poll.poll():
+            self._upkeep()
+            pause = min(self._next_look, self._next_check) - time.monotonic()
+            for descriptor, _ in self._poll.poll(max(pause, 0.0) * 1000):
                 self._handlers[descriptor]()
         self._notifier.notify("STOPPING=1")
 
@@ -116,7 +132,7 @@ class Node:
 
     # --- the host -------------------------------------------------------------------------------------------
 
-    def _set_up_host(self, journal: Journal) -> None:
+    def _set_up_host(self, journal: Journal, after_workers: ExitStack) -> None:
         # Imported after the fork: the workers need none of it, and it is large.
         from alagg.system import filters, netlink
         from alagg.system.host import Host
@@ -126,17 +142,45 @@ class Node:
         self._filters = filters.Filters()
         self._stack.callback(self._filters.close)
         self._host = Host(self.config, journal)
-        self._stack.callback(self._host.tear_down)
-        self._host.set_up()
+        after_workers.callback(self._host.close)
+        self._stack.callback(self._withdraw)
+        self._host.open()
         if self._host.device is None:
             log.info("manage_host = no: there is no device; injecting through raw sockets, which is slower")
         self._watcher.events()
         self._filters.look(self._interfaces())
-        self._follow_host()
+        self._watch_routes()
+        # The workers are ready before packets are led to them.
+        self._tell_facts()
+        self._host.set_up()
 
     def _on_netlink(self) -> None:
+        """Look at once, but then not again for a while: a flood of events must not keep us from all else."""
+        now = time.monotonic()
+        if self._next_look == float("inf") and now >= self._looked + LOOK_PAUSE:
+            self._look()
+        else:
+            self._poll.unregister(self._watcher.fileno())
+            self._next_look = self._looked + LOOK_PAUSE
+
+    def _upkeep(self) -> None:
+        """Do what is due by now."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = float("inf")
+            self._poll.register(self._watcher.fileno(), select.POLLIN)
+            self._look()
+        if now >= self._next_check:
+            self._next_check = now + CHECK_INTERVAL
+            whole = now >= self._compared + COMPARE_INTERVAL
+            self._following(self._host.check)
+            if whole:
+                self._follow_host()
+
+    def _look(self) -> None:
         if self._watcher.events():
             self._follow_host()
+        self._looked = time.monotonic()
 
     def _on_filters(self) -> None:
         if self._filters.look(self._interfaces()):
@@ -149,15 +193,35 @@ class Node:
 
     def _follow_host(self) -> None:
         """Tell the workers what the host looks like now; then adapt what we set up there."""
-        interfaces = self._interfaces()
-        facts = {interface.name: _facts(interface, self._filters.on(interface)) for interface in interfaces}
-        device = self._host.device.name if self._host.device else ""
-        self._workers.tell(HostFacts(facts, self._local(), device))
+        self._tell_facts()
+        self._compared = time.monotonic()
+        self._following(self._host.update)
+
+    def _following(self, work: Callable[[], None]) -> None:
         try:
-            self._host.update(interfaces)
+            work()
         except HostError as error:
             # An interface may be gone again before we get there; traffic over the others goes on.
-            log.error("cannot follow a change of the host: %s", error)  # noqa: TRY400 - a line, not a traceback
+            self._host.upkeep.complain("follow", f"cannot follow a change of the host: {error}", time.monotonic())
+        self._watch_routes()
+        self._tell_facts()
+
+    def _tell_facts(self) -> None:
+        facts = {one.name: _facts(one, self._filters.on(one)) for one in self._interfaces()}
+        device = self._host.device
+        told = HostFacts(facts, self._local(), device.name if device else "", device.index if device else 0)
+        if told != self._told:
+            self._told = told
+            self._workers.tell(told)
+
+    def _watch_routes(self) -> None:
+        device = self._host.device
+        if device is not None:
+            self._watcher.watch_routes(device.index, [route.destination for route in device.layout.routes])
+
+    def _withdraw(self) -> None:
+        for line in self._host.withdraw():
+            log.info("undone: %s", line)
 
     def _local(self) -> tuple[Network, ...]:
         addresses = sorted(self._watcher.addresses, key=lambda address: (address.version, int(address)))
@@ -182,17 +246,24 @@ class Node:
     def _reload(self) -> None:
         """Take the configuration file anew; when it is wrong, everything stays as it is."""
         self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        before = self.config
         try:
             config = self._keep_fixed(load(self.config.path))
-            self._host.reload(config)
+            self._host.reload(config, lambda: self._go_over(config))
         except (ConfigError, HostError) as error:
+            if self.config is not before:
+                self._go_over(before)
             log.error("not reloaded: %s", error)  # noqa: TRY400 - a user reads one line, not a traceback
         else:
-            self.config = config
-            self._workers.tell(Reconfigure(config))
             self._follow_host()
             log.info("reloaded: %s", config.size)
         self._notifier.notify("READY=1")
+
+    def _go_over(self, config: Config) -> None:
+        """Have the workers take another configuration, with the facts of all its interfaces."""
+        self.config = config
+        self._workers.tell(Reconfigure(config))
+        self._tell_facts()
 
     def _keep_fixed(self, new: Config) -> Config:
         """Give the new configuration with the old values where only a restart can change them."""

@@ -161,7 +161,7 @@ class Worker:
         now = self.clock()
         if facts.local != self._facts.local:
             self.endpoint.set_local(facts.local)
-        if facts.device and not self._facts.device:
+        if facts.device and (facts.device, facts.device_index) != (self._facts.device, self._facts.device_index):
             self._use_device(facts.device)
         self._facts = facts
         for slot in self.slots.values():

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import time
+from functools import partialmethod
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -22,6 +23,7 @@ from alagg.node import run
 from alagg.system import HostError
 from alagg.system.journal import Change, Journal
 from alagg.system.netlink import ETHERNET, Interface
+from alagg.system.upkeep import Upkeep
 from alagg.workers import WorkerError
 from tests.engine.helpers import TWO, networks
 from tests.fake_filters import FakeFilters
@@ -29,7 +31,7 @@ from tests.memory_net import write_config
 
 if TYPE_CHECKING:
     import ipaddress
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -46,6 +48,9 @@ def facts_of(index: int, reason: str = "", queues: str = "its queueing disciplin
 
 def ethernet(name: str, *, index: int = 2, up: bool = True, carrier: bool = True) -> Interface:
     return Interface(index, name, bytes(6), 1500, up, carrier, ETHERNET)
+
+
+END = ["host withdrawn while the worker works", "watcher closed", "host closed while the worker has ended"]
 
 
 class Stage:
@@ -96,6 +101,9 @@ class Stage:
         path = self.directory / "told"
         return path.read_text().splitlines() if path.exists() else []
 
+    def worker(self) -> str:
+        return "has ended" if "Stop()" in self.told() else "works"
+
     def close(self) -> None:
         for end in (*self.changed, *self.clients):
             end.close()
@@ -140,6 +148,7 @@ class FakeHost:
     def __init__(self, stage: Stage, config: Config) -> None:
         assert config.control_socket.exists()
         self.device = None
+        self.upkeep = Upkeep()
         self._stage = stage
         stage.log.append("host made")
 
@@ -148,18 +157,21 @@ class FakeHost:
         if verb in self._stage.refusal:
             raise self._stage.refusal[verb]
 
-    def set_up(self) -> None:
-        self._do("set up")
+    open = partialmethod(_do, "opened")
+    set_up = partialmethod(_do, "set up")
+    update = partialmethod(_do, "update")
 
-    def update(self, interfaces: Iterable[Interface]) -> None:
-        self._do("update")
-
-    def reload(self, config: Config) -> None:
+    def reload(self, config: Config, between: Callable[[], None]) -> None:
+        if "reload" not in self._stage.refusal:
+            between()
         self._do("reload")
 
-    def tear_down(self) -> None:
-        worker = "ended" if "Stop()" in self._stage.told() else "works"
-        self._do(f"torn down while the worker {worker}")
+    def withdraw(self) -> list[str]:
+        self._do(f"withdrawn while the worker {self._stage.worker()}")
+        return []
+
+    def close(self) -> None:
+        self._do(f"closed while the worker {self._stage.worker()}")
 
 
 class FakeWatcher:
@@ -222,18 +234,14 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 def test_life_in_order(stage: Stage) -> None:
     """The worker listens before the host hands packets over, and until after it has stopped to."""
     assert stage.run() == 0
-    assert stage.log == [
-        "host made", "host set up", "host update", "READY", "STOPPING",
-        "host torn down while the worker works", "watcher closed",
-    ]
-    facts = HostFacts({"eth0": facts_of(2), "eth1": facts_of(3)}, networks(LOCAL))
-    assert stage.told() == [str(facts), "Stop()"]
+    assert stage.log == ["host made", "host opened", "host set up", "READY", "STOPPING", *END]
+    assert stage.told() == [str(HostFacts({"eth0": facts_of(2), "eth1": facts_of(3)}, networks(LOCAL))), "Stop()"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_the_node(stage: Stage, number: int) -> None:
     assert stage.run(stage.signal(number)) == 0
-    assert stage.log[-1] == "watcher closed"
+    assert stage.log[-3:] == END
 
 
 def test_what_a_killed_node_left_is_undone_and_told(
@@ -251,8 +259,8 @@ def test_host_that_refuses_ends_the_node_and_everything_is_undone(stage: Stage) 
     stage.refusal["set up"] = HostError("device alagg0: exists already")
     with pytest.raises(HostError, match="exists already"):
         stage.run()
-    assert stage.log[-2:] == ["host torn down while the worker works", "watcher closed"]
-    assert stage.told() == ["Stop()"]
+    assert stage.log[-3:] == END
+    assert stage.told()[-1] == "Stop()"
 
 
 def test_second_node_with_the_same_socket_is_refused_before_it_touches_anything(stage: Stage) -> None:
@@ -285,7 +293,7 @@ def test_worker_that_dies_ends_the_node_in_one_line(stage: Stage, monkeypatch: p
     with pytest.raises(WorkerError) as died:
         run(stage.config)
     assert "\n" not in str(died.value)
-    assert stage.log[-2:] == ["host torn down while the worker works", "watcher closed"]
+    assert stage.log[-3:-1] == END[:2]
 
 
 def test_worker_that_died_before_it_was_told_something(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,7 +397,7 @@ def test_defect_10_worker_hears_of_every_change_of_an_interface(stage: Stage) ->
         networks(LOCAL),
     )
     assert stage.told()[1] == str(expected)
-    assert stage.log.count("host update") == 2
+    assert stage.log.count("host update") == 1
 
 
 def test_host_that_refuses_to_follow_does_not_end_the_node(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
@@ -402,7 +410,7 @@ def test_host_that_refuses_to_follow_does_not_end_the_node(stage: Stage, caplog:
 
     stage.steps = [change]
     assert run(stage.config) == 0
-    assert caplog.messages.count("cannot follow a change of the host: interface 7: No such device") == 2
+    assert caplog.messages.count("cannot follow a change of the host: interface 7: No such device") == 1
     assert len([line for line in stage.told() if line.startswith("HostFacts")]) == 2
 
 

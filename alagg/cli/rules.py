@@ -28,10 +28,11 @@ def run(args: argparse.Namespace) -> int:
         rules.remove(settings)
     missing = rules.missing(settings)
     slower = rules.only_slower(settings, missing)
-    for rule in rules.wanted_rules(settings):
-        print(f"{'missing  ' if rule in missing else 'installed'}  {rule}")
+    # Each line puts its rule first: pasted from top to bottom, they end in the order in which the kernel needs them.
+    for rule in reversed(rules.wanted_rules(settings)):
+        print(f"{rule}  # {'missing' if rule in missing else 'installed'}")
     if slower:
         what = "TCP" if settings.workers == 1 else "it all"
         count = len(slower)
-        print(f"{count} of the missing rules only make {what} faster; its packets flow by the general rule, too")
+        print(f"# {count} of the missing rules only make {what} faster; its packets flow by the general rule, too")
     return 0

@@ -27,19 +27,27 @@ from __future__ import annotations
 import errno
 import os
 import time
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from alagg.ports import tun
-from alagg.system import HostError, netlink, sysctl
+from alagg.system import HostError, netlink, routes, sysctl
+from alagg.system.sources import first_host
 
 if TYPE_CHECKING:
-    from alagg.system.netlink import Address, Route
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from alagg.config import Network
+    from alagg.system.netlink import Address
+    from alagg.system.routes import Route
 
 _PATIENCE: Final = 2.0
 """Seconds in which a killed node's last child must have given the device up."""
 
 _SETTINGS: Final = {
+    # Redirects: see alagg.system.rules; this setting alone does not do, the one of `all` counts as well.
+    "ipv4": {"send_redirects": "0"},
     "ipv6": {
         "disable_ipv6": "0",
         "addr_gen_mode": "1",  # no link-local address, so no router solicitations and no listener reports
@@ -74,15 +82,12 @@ class Device:
         found = netlink.interface(name)
         assert found is not None
         self.index: int = found.index
-        for family, settings in _SETTINGS.items():
-            for setting, value in settings.items():
-                # Where it cannot be set (no IPv6, /proc read-only) the device still does what it is for.
-                sysctl.write(f"net/{family}/conf/{name}/{setting}", value)
-        sysctl.write(f"net/ipv4/conf/{name}/rp_filter", _reverse_path_filter())
+        self._reverse_path_filter = _reverse_path_filter()
+        self._set()
 
     @property
     def layout(self) -> Layout:
-        """What the device looks like now."""
+        """What the device was made to look like."""
         return self._layout
 
     def fileno(self) -> int:
@@ -90,22 +95,65 @@ class Device:
         return self._descriptor
 
     def apply(self, wanted: Layout) -> None:
-        """Make the device look as wanted. New routes are there before old ones go, so traffic keeps flowing.
+        """Make the device look as wanted, whatever it looks like. New routes are there before old ones go.
 
         Raises:
             HostError: the kernel refused something; what was done so far stays, and another call goes on from there.
         """
         before, self._layout = self._layout, _union(self._layout, wanted)
-        if wanted.mtu != before.mtu:
+        found = self._look()
+        if not found.up or found.mtu != wanted.mtu:
             netlink.set_link(self.index, mtu=wanted.mtu, state="up")
+            found = self._look()
+        self._set()
         for address in wanted.addresses:
-            if address not in before.addresses:
+            if address not in found.addresses:
                 netlink.add_address(self.index, address)
         self._set_routes(before.routes, wanted.routes)
         for address in before.addresses:
             if address not in wanted.addresses:
                 netlink.delete_address(self.index, address)
         self._layout = wanted
+
+    def lost(self) -> list[str]:
+        """Give in words what the kernel does not have any more of what `apply` made.
+
+        Raises:
+            HostError: the kernel cannot be asked.
+        """
+        found, layout = self._look(), self._layout
+        if not layout.mtu:
+            return []
+        words = [] if found.up else [f"{self.name} up"]
+        if found.mtu != layout.mtu:
+            words.append(f"{self.name} mtu {layout.mtu}")
+        words += [f"{path} = {value}" for path, value in self._settings() if sysctl.read(path) not in (None, value)]
+        words += [f"address {one}" for one in layout.addresses if one not in found.addresses]
+        there = routes.present(self.index)
+        gone = [route for route in layout.routes if there.get(route.destination) != route]
+        return words + [f"route to {one.destination}" for one in (*gone, *self._overtaken(layout.routes, there))]
+
+    def withdraw(self) -> None:
+        """Let no packet go this way any more; what still comes in by the device is taken as before."""
+        self.leave(frozenset())
+
+    def leave(self, keep: frozenset[Network]) -> None:
+        """Delete the routes to all destinations but some.
+
+        Raises:
+            HostError: the kernel refused it.
+        """
+        routes.delete(self.index, [one for one in self._layout.routes if one.destination not in keep])
+        staying = tuple(one for one in self._layout.routes if one.destination in keep)
+        self._layout = replace(self._layout, routes=staying)
+
+    def is_there(self) -> bool:
+        """Say whether the kernel still has the device."""
+        return self._look().there
+
+    def is_set(self) -> bool:
+        """Say whether its settings are as they were made; of these the kernel tells nobody."""
+        return all(sysctl.read(path) in (None, value) for path, value in self._settings())
 
     def close(self) -> None:
         """Delete the device with all that it carries. More calls do nothing."""
@@ -116,17 +164,54 @@ class Device:
         os.close(self._descriptor)
         self._descriptor = -1
 
+    def _look(self) -> _State:
+        found = next((one for one in netlink.interfaces() if one.index == self.index), None)
+        if found is None:
+            return _State(there=False, up=False, mtu=0, addresses=frozenset())
+        addresses = frozenset(place.address for place in netlink.places() if place.index == self.index)
+        return _State(there=True, up=found.up, mtu=found.mtu, addresses=addresses)
+
+    def _settings(self) -> Iterator[tuple[str, str]]:
+        for family, settings in _SETTINGS.items():
+            for setting, value in settings.items():
+                yield f"net/{family}/conf/{self.name}/{setting}", value
+        yield f"net/ipv4/conf/{self.name}/rp_filter", self._reverse_path_filter
+
+    def _set(self) -> None:
+        for path, value in self._settings():
+            # Where it cannot be set (no IPv6, /proc read-only) the device still does what it is for.
+            if sysctl.read(path) not in (None, value):
+                sysctl.write(path, value)
+
     def _set_routes(self, before: tuple[Route, ...], wanted: tuple[Route, ...]) -> None:
-        old = {route.destination: route for route in before}
-        for route in wanted:
-            if route.destination not in old:
-                netlink.add_route(self.index, route)
-            elif route != old[route.destination]:
-                netlink.replace_route(self.index, route)
+        there = routes.present(self.index)
+        overtaken = self._overtaken(wanted, there)
+        routes.delete(self.index, [there[route.destination] for route in overtaken])
+        changed = [one for one in wanted if there.get(one.destination, one) != one and one not in overtaken]
+        routes.replace(self.index, changed)
+        routes.add(self.index, [one for one in wanted if one.destination not in there or one in overtaken])
         new = {route.destination for route in wanted}
-        for route in before:
-            if route.destination not in new:
-                netlink.delete_route(self.index, route)
+        routes.delete(self.index, [one for one in before if one.destination not in new])
+
+    def _overtaken(self, ours: Iterable[Route], there: Mapping[Network, Route]) -> list[Route]:
+        """Give those of our routes before which another program has put one to the same destination."""
+        with closing(routes.Questions()) as questions:
+            ways = {one: questions.match(first_host(one.destination)) for one in ours if one.destination in there}
+        # A way to less than the destination is a network of its own, which comes first by right.
+        return [
+            one for one, way in ways.items()
+            if way and way.destination == one.destination and way.interface != self.index
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _State:
+    """What the kernel says of the device."""
+
+    there: bool
+    up: bool
+    mtu: int
+    addresses: frozenset[Address]
 
 
 def _reverse_path_filter() -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from alagg import consistency
 from alagg.engine.header import SIZE
 from alagg.system import HostError, journal, netlink, prober, rights, rules, sysctl, tables
-from alagg.system.host import first_host
+from alagg.system.sources import first_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.header import SIZE
-from alagg.system import HostError, netlink, rules, shaping
+from alagg.system import HostError, netlink, peek, rules, shaping
 from alagg.system.device import Device, Layout
-from alagg.system.netlink import Address, Route
+from alagg.system.routes import Route
+from alagg.system.sources import Sources, destinations, own_networks
+from alagg.system.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
-    from alagg.config import Config, Network, PeerConfig
+    from alagg.config import Config, Network
     from alagg.system.journal import Journal
-    from alagg.system.netlink import Interface
 
 _USUAL_MTU: Final = 1500
 """Taken while no link's interface is there to ask."""
@@ -23,10 +26,16 @@ _SMALLEST_MTU: Final = 1280
 _LARGEST_MTU: Final = 65535
 
 
+_DRAIN: Final = 0.02
+"""Seconds in which the workers send what they have been given, before less is theirs."""
+
+log = logging.getLogger(__name__)
+
+
 class Host:
     """What one node changes on its host.
 
-    The caller listens to the NFQUEUE before `set_up` and until after `tear_down`: then no packet is lost on the way.
+    The caller listens to the NFQUEUE before `set_up` and until after `withdraw`: then no packet is lost on the way.
 
     Args:
         config: with `manage_host` off nothing is ever changed; the journal is held nevertheless, so that two nodes
@@ -36,101 +45,156 @@ class Host:
 
     def __init__(self, config: Config, journal: Journal) -> None:
         self.device: Device | None = None
+        self.upkeep = Upkeep()
         self._config = config
         self._journal = journal
-        self._sources: dict[Network, Address] = {}
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._sources = Sources()
+        self._rules: dict[tuple[rules.Family, str, str], peek.Chain] = {}
+        self._own: frozenset[Network] = frozenset()
+        self._shaped: set[int] = set()
+        self._postponed = False
+        """Whether something is lost that may not be put back yet."""
 
-    def set_up(self) -> list[str]:
-        """Undo what a crashed run left, then make all changes; say what was undone.
+    def open(self) -> list[str]:
+        """Undo what a crashed run left and make the device, to which nothing is routed yet; say what was undone.
 
         Raises:
             HostError: something is refused, in one line; nothing is left behind.
         """
         undone = self._journal.acquire()
+        if self._config.manage_host and self.device is None:
+            self.device = Device(self._config.device)
+        return undone
+
+    def set_up(self) -> list[str]:
+        """Make all changes, the routes last; say what was undone.
+
+        Raises:
+            HostError: something is refused, in one line; nothing is left behind.
+        """
+        undone = self.open()
         try:
-            self._enter(self._config)
+            self._enter(self._config, self._config)
         except BaseException:
             self.tear_down()
             raise
         return undone
 
-    def reload(self, config: Config) -> None:
-        """Go over to another configuration; what both want stays, what is new comes before the old goes.
+    def reload(self, config: Config, between: Callable[[], None] = lambda: None) -> None:
+        """Go over to another configuration: what it does not want goes first, what is new comes last.
+
+        Args:
+            config: the new one.
+            between: tells the workers of it. Before, they are given nothing that the new one does not know; after,
+                they know all that they are given.
 
         Raises:
             HostError: something is refused; the old configuration is in force again, as far as possible.
         """
         before = self._config
         self._refuse_what_needs_a_restart(config)
+        shaping.rates(config)
+        self._drop_routes(config)
+        between()
+        time.sleep(_DRAIN)
         try:
-            self._enter(config)
+            self._enter(before, config)
         except HostError:
-            self._leave(config, before)
-            self._enter(before)
+            self._config = before
+            self._enter(config, before)
             raise
-        self._leave(before, config)
         self._config = config
 
-    def update(self, interfaces: Iterable[Interface]) -> None:
-        """Follow what happened to the links' interfaces: a changed MTU, a source address, a card that came back.
+    def update(self, now: float | None = None) -> None:
+        """Follow what happened to the host, and put back what was lost of ours.
 
         Args:
-            interfaces: all that are there now.
+            now: the time; None for that of the clock.
 
         Raises:
             HostError: the kernel refused a change.
         """
-        if not self._config.manage_host or self.device is None:
+        if not self._config.manage_host:
             return
-        mine = {link.interface for link in self._config.links}
-        seen = {one.name: (one.index, one.mtu) for one in interfaces if one.name in mine}
-        if seen == self._seen and len(self._sources) == len(_destinations(self._config)):
+        now = time.monotonic() if now is None else now
+        self._postponed = False
+        try:
+            self._keep_device(now)
+        finally:
+            self._keep_shaped(now)
+
+    def check(self, now: float | None = None) -> None:
+        """Put back what was lost of what changes without any event: rules, settings.
+
+        Raises:
+            HostError: the kernel refused a change.
+        """
+        if not self._config.manage_host:
             return
-        self._seen = seen
-        self._sources = self._find_sources(self._config)
-        shaping.shape(self._config, self._journal)
-        self.device.apply(self._layout(self._config))
+        now = time.monotonic() if now is None else now
+        self._keep_rules(now)
+        if self._postponed or self.device is None or not self.device.is_set():
+            self.update(now)
+
+    def withdraw(self) -> list[str]:
+        """Take no packets any more, and undo all but the device, by which packets still come in; say what was undone.
+
+        Never raises for a single failure.
+        """
+        if self.device is not None:
+            try:
+                self.device.withdraw()
+            except HostError as error:
+                log.error("not withdrawn: %s", error)  # noqa: TRY400 - a line, not a traceback
+        undone = self._journal.revert()
+        time.sleep(_DRAIN)
+        return undone
+
+    def close(self) -> None:
+        """Delete the device; the journal is the caller's."""
+        if self.device is not None:
+            self.device.close()
+            self.device = None
 
     def tear_down(self) -> list[str]:
         """Take every change back and give the journal up; say what was undone. Never raises for a single failure."""
         try:
-            self._close_device()
+            self.close()
         finally:
             undone = self._journal.undo()
         return undone
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
-    def _enter(self, config: Config) -> None:
-        """Add what a configuration wants to what is there."""
+    def _enter(self, before: Config, config: Config) -> None:
+        """Go over from one configuration to another; the same one twice means that nothing is there yet."""
         if not config.manage_host:
+            self._leave(before)
             return
-        self._sources = self._find_sources(config)
-        self._seen = {}
-        rules.install(config, self._journal)
-        shaping.shape(config, self._journal)
-        # The routes come last: from then on, packets that no rule catches would be lost.
         if self.device is None:
             self.device = Device(config.device)
+        if before is config or not before.manage_host:
+            rules.install(config, self._journal)
+        else:
+            rules.replace_all(before, config, self._journal)
+            shaping.unshape(before, config)
+        self._rules = rules.look(config)
+        self._shaped |= {one.index for one in shaping.unshaped(config)}
+        shaping.shape(config, self._journal)
+        # The routes come last: from then on the packets are ours.
         self.device.apply(self._layout(config))
 
-    def _leave(self, before: Config, now: Config) -> None:
-        """Take back what one configuration wanted and the other does not."""
-        if not before.manage_host:
-            return
-        if not now.manage_host:
-            self._close_device()
+    def _leave(self, before: Config) -> None:
+        if before.manage_host:
+            self.close()
             rules.remove(before)
             shaping.unshape(before, None)
-            return
-        rules.remove_others(before, now)
-        shaping.unshape(before, now)
 
-    def _close_device(self) -> None:
-        if self.device is not None:
-            self.device.close()
-            self.device = None
+    def _drop_routes(self, config: Config) -> None:
+        """Give back to other routes what a new configuration does not want any more."""
+        if self.device is None:
+            return
+        self.device.leave(frozenset(destinations(config) if config.manage_host else ()))
 
     def _refuse_what_needs_a_restart(self, config: Config) -> None:
         for key in ("control_socket", "device", "mark"):
@@ -138,55 +202,83 @@ class Host:
                 raise HostError(f"{config.path}: [alagg] {key}: cannot change while the node runs; restart it")
 
     def _layout(self, config: Config) -> Layout:
-        """Give what the device is to look like, from the configuration and the links' interfaces as they are now."""
+        """Give what the device is to look like, from the configuration and the host as it is now."""
         inner = inner_mtu(config)
         narrow = inner if inner < _SMALLEST_MTU else None
-        sources = self._sources
+        index = self.device.index if self.device else 0
+        sources = self._sources.look(config, index)
         addresses = [network.network_address for network in config.addresses or ()] or list(sources.values())
+        wanted = self._leave_own(destinations(config), index)
         return Layout(
             mtu=max(inner, _SMALLEST_MTU),
             addresses=tuple(dict.fromkeys(addresses)),
-            routes=tuple(Route(one, sources.get(one), narrow) for one in _destinations(config)),
+            routes=tuple(Route(one, sources.get(one), narrow) for one in wanted),
         )
 
-    def _find_sources(self, config: Config) -> dict[Network, Address]:
-        """Find the address that local sockets take towards each destination; what cannot be found stays open."""
-        found: dict[Network, Address] = {}
-        for peer in config.peers:
-            for network in peer.destinations:
-                source = self._find_source(config, peer, network)
-                if source is not None:
-                    found[network] = source
-        return found
+    def _leave_own(self, wanted: tuple[Network, ...], index: int) -> list[Network]:
+        """Leave out the destinations that are networks of this host's own interfaces: they stay what they are.
 
-    def _find_source(self, config: Config, peer: PeerConfig, network: Network) -> Address | None:
-        if config.addresses:
-            return next((one.network_address for one in config.addresses if one.version == network.version), None)
-        target = first_host(network)
-        usual = netlink.path(target)
-        if usual and usual.local and network.num_addresses == 1:
-            raise HostError(f"[peer {peer.name}] destinations: {target} is an address of this host itself")
-        own = self.device.index if self.device else 0
-        if usual and usual.index == own:
-            usual = None
-        if usual and usual.source and not usual.gateway:
-            return usual.source
-        # The interface of the right address may be down at the moment, and a default route misleads.
-        neighbour = netlink.neighbour_address(target, except_on=own)
-        if neighbour or (usual and usual.source):
-            return neighbour or (usual.source if usual else None)
-        return _routed_source(peer, target) or self._sources.get(network)
+        Those that merely contain one need no care: the kernel takes the more specific route.
+        """
+        own = own_networks(index) & set(wanted)
+        for network in sorted(own - self._own, key=str):
+            log.warning("destination %s is a network of this host and stays that: name the peer's addresses", network)
+        self._own = own
+        return [network for network in wanted if network not in own]
 
+    # --- upkeep ---------------------------------------------------------------------------------------------------
 
-def _routed_source(peer: PeerConfig, target: Address) -> Address | None:
-    """Give the address that goes with a router behind one of the links, passing over the node's own routes."""
-    for link in peer.links:
-        interface = netlink.interface(link.interface)
-        found = netlink.path(target, interface.index) if interface else None
-        # Without a router, the kernel merely supposes that the destination be there (ip route get … oif …).
-        if found and found.gateway and found.source:
-            return found.source
-    return None
+    def _keep_device(self, now: float) -> None:
+        device = self._device_again(now)
+        if device is None:
+            return
+        wanted, lost = self._layout(self._config), device.lost()
+        if lost and not self._may("device", now):
+            return
+        if lost or wanted != device.layout:
+            device.apply(wanted)
+        if lost:
+            self.upkeep.tell("device", lost, now)
+
+    def _may(self, kind: str, now: float) -> bool:
+        allowed = self.upkeep.allows(kind, now)
+        self._postponed = self._postponed or not allowed
+        return allowed
+
+    def _device_again(self, now: float) -> Device | None:
+        """Give the device, a new one where somebody has deleted it; None where that has to wait."""
+        if self.device is not None and self.device.is_there():
+            return self.device
+        if not self._may("deleted", now):
+            return None
+        self.close()
+        self.device = Device(self._config.device)
+        self.upkeep.tell("deleted", [f"device {self.device.name}"], now)
+        return self.device
+
+    def _keep_rules(self, now: float) -> None:
+        found = rules.look(self._config)
+        lost = [chain for chain, wanted in self._rules.items() if found[chain] != wanted]
+        if not lost or not self.upkeep.allows("rules", now):
+            return
+        rules.install(self._config, None)
+        self._rules = rules.look(self._config)
+        self.upkeep.tell("rules", [f"rules of IPv{family} in {table} {chain}" for family, table, chain in lost], now)
+
+    def _keep_shaped(self, now: float) -> None:
+        lost = shaping.unshaped(self._config)
+        # A card that has just been plugged in has lost nothing, and need not wait.
+        known = [one.name for one in lost if one.index in self._shaped]
+        if not lost or (known and not self._may("rate", now)):
+            return
+        try:
+            shaping.shape(self._config, self._journal)
+        except HostError as error:
+            self.upkeep.complain("rate", str(error), now)
+            return
+        self._shaped |= {one.index for one in lost}
+        if known:
+            self.upkeep.tell("rate", [f"rate of {name}" for name in known], now)
 
 
 def inner_mtu(config: Config) -> int:
@@ -194,12 +286,3 @@ def inner_mtu(config: Config) -> int:
     found = [netlink.interface(name) for name in {link.interface for link in config.links}]
     smallest = min((one.mtu for one in found if one is not None), default=_USUAL_MTU)
     return min(smallest - SIZE, _LARGEST_MTU)
-
-
-def first_host(network: Network) -> Address:
-    """Give an address that stands for a network; its first one may be a broadcast address of old."""
-    return network[0] if network.num_addresses <= 2 else network[1]
-
-
-def _destinations(config: Config) -> tuple[Network, ...]:
-    return tuple(dict.fromkeys(network for peer in config.peers for network in peer.destinations))

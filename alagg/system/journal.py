@@ -97,18 +97,26 @@ class Journal:
         self._process = os.getpid()
         return self._undo_changes()
 
-    def record(self, change: Change) -> None:
-        """Write a change down; make it only after this has returned. A change that stands already is kept once."""
+    def record(self, *changes: Change) -> None:
+        """Write changes down; make them only after this has returned. A change that stands already is kept once."""
         self.acquire()
-        if change in self._written:
+        new = [change for change in changes if change not in self._written]
+        if not new:
             return
-        line = json.dumps({"kind": change.kind, "facts": change.facts}, separators=(",", ":"))
+        lines = [json.dumps({"kind": one.kind, "facts": one.facts}, separators=(",", ":")) + "\n" for one in new]
         try:
-            os.write(self._descriptor, line.encode() + b"\n")
+            os.write(self._descriptor, "".join(lines).encode())
             os.fsync(self._descriptor)
         except OSError as error:
             raise HostError(f"{self.path}: cannot be written: {error.strerror}") from None
-        self._written.append(change)
+        self._written += new
+
+    def revert(self) -> list[str]:
+        """Undo every change, the last one first, and keep the journal; say what was undone.
+
+        What cannot be undone stays for `undo`.
+        """
+        return self._undo_changes() if self._mine() else []
 
     def undo(self) -> list[str]:
         """Undo every change, the last one first, and give the journal up; say what was undone.

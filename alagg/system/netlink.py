@@ -9,11 +9,12 @@ import errno
 import ipaddress
 import os
 import socket
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg.system import HostError
+from alagg.system import HostError, routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,15 +30,9 @@ _IFF_UP: Final = 0x1
 _IFF_LOWER_UP: Final = 0x10000
 _IFA_F_NODAD: Final = 0x02
 _RTN_LOCAL: Final = 2
-_LINK_SCOPE: Final = 253
-_PREPEND: Final = (24, 0x1 | 0x4 | 0x400)
-"""RTM_NEWROUTE with NLM_F_REQUEST, ACK and CREATE (`ip route prepend`), for which pyroute2 has no word.
-
-Without EXCL, REPLACE and APPEND a new IPv4 route comes first among its equals; IPv6 goes by the metric.
-"""
-
-IPV6_METRIC: Final = 1
-"""The strongest metric that an IPv6 route can have; 0 would mean 1024."""
+_NEW_ROUTE, _DELETED_ROUTE = 24, 25
+_HEADER: Final = 16
+"""Bytes of `struct nlmsghdr`; the type stands in the fifth and sixth."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +85,25 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Route:
-    """A route straight into an interface."""
+class RouteEvent:
+    """A route has appeared or gone that leads into the node's device, or to just what that one leads to."""
 
-    destination: Network
-    source: Address | None
-    """The address that local sockets take towards it; None to let the kernel choose."""
-    mtu: int | None = None
-    """For packets that must be smaller than the interface's MTU; None for no such limit."""
+    entry: routes.Entry
+
+
+@dataclass(frozen=True)
+class OverrunEvent:
+    """More has happened than could be told: interfaces and addresses were read anew, of routes nothing is known."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address on an interface."""
+
+    index: int
+    address: Address
+    network: Network
+    """What it shares a network with; for an address between two points, the other one."""
 
 
 @contextmanager
@@ -112,11 +118,13 @@ def kernel(doing: str) -> Iterator[Any]:
     """
     from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415
 
-    with IPRoute() as requests:
-        try:
+    try:
+        with IPRoute() as requests:
             yield requests
-        except NetlinkError as error:
-            raise HostError(f"{doing}: {os.strerror(error.code)}") from OSError(error.code, "netlink")
+    except NetlinkError as error:
+        raise HostError(f"{doing}: {os.strerror(error.code)}") from OSError(error.code, "netlink")
+    except OSError as error:
+        raise HostError(f"{doing}: {error.strerror or error}") from error
 
 
 def refused(error: HostError, *numbers: int) -> bool:
@@ -177,21 +185,14 @@ def source_address(destination: Address) -> Address | None:
     return found.source if found else None
 
 
-def neighbour_address(destination: Address, except_on: int = 0) -> Address | None:
-    """Give an address of this host that shares a network with the destination, be its interface up or down.
-
-    Args:
-        except_on: an interface whose addresses do not count.
-    """
+def places() -> list[Place]:
+    """Give all addresses with their networks, be their interfaces up or down."""
     with kernel("addresses") as requests:
-        for message in requests.get_addr():
-            found = _address(message)
-            prefix = message.get_attr("IFA_ADDRESS")
-            if found is None or prefix is None or found[0] == except_on or found[1].version != destination.version:
-                continue
-            if destination in ipaddress.ip_network(f"{prefix}/{message['prefixlen']}", strict=False):
-                return found[1]
-    return None
+        return [
+            Place(*found, ipaddress.ip_network(f"{prefix}/{message['prefixlen']}", strict=False))
+            for message in requests.get_addr()
+            if (found := _address(message)) and (prefix := message.get_attr("IFA_ADDRESS"))
+        ]
 
 
 def _interface(message: Any) -> Interface:
@@ -257,45 +258,10 @@ def delete_address(index: int, address: Address) -> None:
             raise
 
 
-def add_route(index: int, route: Route) -> None:
-    """Add a route that takes precedence over those that are there, and leaves them in place."""
-    _route(_PREPEND, index, route, errno.EEXIST)
-
-
-def replace_route(index: int, route: Route) -> None:
-    """Change the source or MTU of a route that `add_route` made, without a moment when there is none."""
-    _route("replace", index, route)
-
-
-def delete_route(index: int, route: Route) -> None:
-    """Delete a route that `add_route` made; it does not matter when it is gone."""
-    _route("del", index, route, errno.ESRCH, errno.ENODEV)
-
-
-def _route(command: str | tuple[int, int], index: int, route: Route, *harmless: int) -> None:
-    wanted: dict[str, object] = {"dst": str(route.destination), "oif": index, "proto": "static", "type": "unicast"}
-    if route.source:
-        wanted["prefsrc"] = str(route.source)
-    if route.destination.version == 6:
-        wanted |= {"family": socket.AF_INET6, "priority": IPV6_METRIC}
-    else:
-        wanted["scope"] = _LINK_SCOPE
-    if command != "del" and route.mtu:
-        wanted["metrics"] = _metrics(route.destination, route.mtu)
-    try:
-        with kernel(f"route to {route.destination}") as requests:
-            requests.route(command, **wanted)
-    except HostError as error:
-        if not refused(error, *harmless):
-            raise
-
-
-def _metrics(destination: Network, mtu: int) -> dict[str, int]:
-    # IPv6 knows no MTU below 1280 (RFC 8200, section 5), but TCP can be told to send less: 40 + 20 bytes of headers.
-    return {"mtu": mtu} if destination.version == 4 else {"advmss": mtu - 60}
-
-
 # --- events -------------------------------------------------------------------------------------------------------
+
+
+Event = LinkEvent | AddressEvent | RouteEvent | OverrunEvent
 
 
 class Watcher:
@@ -303,11 +269,15 @@ class Watcher:
 
     BATCH = 64
     """Messages that one call of `events` takes at most."""
+    DRAIN = 16384
+    """Messages that it throws away at most: more than the socket holds, unless they come as fast as they are read."""
 
     def __init__(self) -> None:
         from pyroute2.netlink.rtnl import (  # noqa: PLC0415
             RTMGRP_IPV4_IFADDR,
+            RTMGRP_IPV4_ROUTE,
             RTMGRP_IPV6_IFADDR,
+            RTMGRP_IPV6_ROUTE,
             RTMGRP_LINK,
             RTMGRP_TC,
         )
@@ -315,10 +285,14 @@ class Watcher:
 
         # A plain socket, not pyroute2's: that one runs an event loop of its own, and the node has one already.
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC))
+        routes_too = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
+        self._socket.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC | routes_too))
         self._marshal = MarshalRtnl()
         self._links: dict[int, Interface] = {}
         self._addresses: set[tuple[int, Address]] = set()
+        self._stale = self._overrun = False
+        self._device = 0
+        self._destinations: frozenset[Network] = frozenset()
         self._read_everything()
 
     @property
@@ -335,10 +309,14 @@ class Watcher:
         """Give the descriptor that becomes readable when there are events."""
         return self._socket.fileno()
 
-    def events(self) -> list[LinkEvent | AddressEvent]:
+    def watch_routes(self, device: int, destinations: Iterable[Network]) -> None:
+        """Tell from now on of routes into this interface, and of others to just these destinations."""
+        self._device, self._destinations = device, frozenset(destinations)
+
+    def events(self) -> list[Event]:
         """Give what has changed since the last call, without waiting. Messages that change nothing are left out."""
-        events: list[LinkEvent | AddressEvent] = []
-        for _ in range(self.BATCH):
+        events: list[Event] = []
+        for _ in range(0 if self._overrun else self.BATCH):
             try:
                 data = self._socket.recv(1 << 16)
             except BlockingIOError:
@@ -346,22 +324,48 @@ class Watcher:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                # The kernel had more to say than the socket holds, and dropped some of it.
-                events += self._read_everything()
+                # The kernel had more to say than the socket holds, and drops all until nothing waits there any more.
+                self._overrun = True
+                break
+            if int.from_bytes(data[4:6], sys.byteorder) in (_NEW_ROUTE, _DELETED_ROUTE):
+                events += self._route(data[_HEADER:])
                 continue
             for message in self._marshal.parse(data):
+                # An interface's queueing discipline is one of its properties, of whose change it does not speak.
+                self._stale = self._stale or message["event"] in ("RTM_NEWQDISC", "RTM_DELQDISC")
                 events += self._apply(message)
+        if self._overrun and self._drain():
+            self._overrun, self._stale = False, True
+            events.append(OverrunEvent())
+        if self._stale:
+            self._stale = False
+            events += self._read_everything()
         return events
+
+    def _drain(self) -> bool:
+        """Throw away what waits, which a look at everything replaces; say whether nothing waits any more."""
+        for _ in range(self.DRAIN):
+            try:
+                self._socket.recv(1 << 16)
+            except BlockingIOError:
+                return True
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+        return False
 
     def close(self) -> None:
         """Give the descriptor back."""
         self._socket.close()
 
-    def _apply(self, message: Any) -> Iterable[LinkEvent | AddressEvent]:
+    def _route(self, body: bytes) -> Iterator[RouteEvent]:
+        """Look at a route; by hand, since a router's host may tell of thousands in a second."""
+        entry = routes.parse(body)
+        if entry.interface == self._device or entry.destination in self._destinations:
+            yield RouteEvent(entry)
+
+    def _apply(self, message: Any) -> Iterable[Event]:
         event = message["event"]
-        if event in ("RTM_NEWQDISC", "RTM_DELQDISC"):
-            # An interface's queueing discipline is one of its properties, of whose change it does not speak.
-            return self._read_everything()
         if event in ("RTM_NEWADDR", "RTM_DELADDR"):
             found = _address(message)
             return self._set_address(*found, gone=event == "RTM_DELADDR") if found else ()
@@ -389,11 +393,11 @@ class Watcher:
         (self._addresses.discard if gone else self._addresses.add)((index, address))
         yield AddressEvent(index, address, gone)
 
-    def _read_everything(self) -> list[LinkEvent | AddressEvent]:
+    def _read_everything(self) -> list[Event]:
         with kernel("interfaces") as requests:
             links = [_interface(message) for message in requests.get_links()]
             addresses = _addresses(requests)
-        events: list[LinkEvent | AddressEvent] = []
+        events: list[Event] = []
         for index in self._links.keys() - {link.index for link in links}:
             events += self._set_link(self._links[index], gone=True)
         for link in links:

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from alagg.system import flows, tables
+from alagg.system import flows, peek, tables
 from alagg.system.journal import Change
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 Family = Literal[4, 6]
 
-_COMMANDS: Final = {4: "iptables", 6: "ip6tables"}
+_COMMANDS: Final = {4: "iptables-legacy", 6: "ip6tables-legacy"}
+"""Ours are the legacy tables; plain `iptables` means those of nftables on most hosts."""
+_FEW: Final = 16
+"""Destinations of a family that get rules of their own: the kernel goes through them for each packet."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class Rule:
     bytecode: str = ""
     """The program that picks a worker's share of the flows (`alagg.system.flows`); empty for all that is left."""
     queue: int = -1
-    """The NFQUEUE that takes the packet; -1 for a rule that fits TCP's segment size to the path instead."""
+    """The NFQUEUE that takes the packet; -1 for a rule that does something else."""
+    icmp_type: str = ""
+    """Drops ICMP messages of this type; empty, without a queue: fits TCP's segment size to the path."""
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -56,9 +61,13 @@ class Rule:
             words += ["-p", self.protocol]
         if self.bytecode:
             words += ["-m", "bpf", "--bytecode", f'"{self.bytecode}"']
-        if self.queue < 0:
+        if self.icmp_type:
+            words += ["-m", "icmp", "--icmp-type", self.icmp_type]
+        elif self.queue < 0:
             words += ["-m", "tcp", "--tcp-flags", "SYN,RST", "SYN"]
         words += ["-m", "comment", "--comment", f'"{self.comment}"']
+        if self.icmp_type:
+            return (*words, "-j", "DROP")
         if self.queue < 0:
             return (*words, "-j", "TCPMSS", "--clamp-mss-to-pmtu")
         return (*words, "-j", "NFQUEUE", "--queue-num", str(self.queue), "--queue-bypass")
@@ -69,23 +78,37 @@ class Rule:
 
 
 def wanted_rules(config: Config) -> list[Rule]:
-    """Give the rules that a configuration needs: a pure function, in the order in which they are inserted.
+    """Give the rules that a configuration needs: a pure function, in the order in which the kernel tries them.
 
-    Packets for `lo` are never caught: where a destination is a network that holds one of this host's own
-    addresses, what the host says to itself stays at home. The rules for TCP come before the general ones; among
-    either, each worker but the last has its share of the flows picked, and the last takes what is left.
+    The rules for TCP come before the general ones; among either, each worker but the last has its share of the flows
+    picked, and the last takes what is left. Where the node has its device, they catch what is routed to it and
+    nothing else: a network of the host's own that lies in a destination has a route that is more specific.
+    Without the device, packets for `lo` are never caught: what the host says to itself stays at home.
     """
-    destinations = dict.fromkeys(network for peer in config.peers for network in peer.destinations)
+    found = dict.fromkeys(network for peer in config.peers for network in peer.destinations)
     protocols = ("tcp", "") if config.gso else ("",)
+    families = sorted({network.version for network in found})
     rules = [
-        _capture(config, chain, network, protocol, worker)
-        for chain in config.rule_chains for network in destinations
+        _capture(config, chain, family, destination, protocol, worker)
+        for chain in config.rule_chains
+        for family in families for destination in _matches(config, [one for one in found if one.version == family])
         for protocol in protocols for worker in range(config.workers)
     ]  # fmt: skip
-    if config.manage_host and "FORWARD" in config.chains:
-        families = sorted({network.version for network in destinations})
+    if not config.manage_host:
+        return rules
+    if 4 in families and ("FORWARD" in config.chains or config.networks):
+        # First, or the redirects would be captured as well.
+        rules.insert(0, _no_redirects(config))
+    if "FORWARD" in config.chains:
         rules += [_clamp(config, family) for family in families]
     return rules
+
+
+def _matches(config: Config, networks: Sequence[Network]) -> list[str]:
+    """Give what rules look for: each destination, or, of many, whatever is routed to the device."""
+    if config.manage_host and len(networks) > _FEW:
+        return [""]
+    return [str(network) for network in networks]
 
 
 def install(config: Config, journal: Journal | None) -> None:
@@ -98,9 +121,8 @@ def install(config: Config, journal: Journal | None) -> None:
         HostError: the kernel or the host's libraries refuse them.
     """
     wanted = wanted_rules(config)
-    for rule in wanted if journal is not None else ():
-        assert journal is not None
-        journal.record(Change("rule", cast("Facts", asdict(rule))))
+    if journal is not None:
+        journal.record(*(Change("rule", cast("Facts", asdict(rule))) for rule in wanted))
     # Deleted and inserted in the same commit: never twice there, and never missing in between.
     tables.replace(delete=wanted, insert=wanted)
 
@@ -114,14 +136,27 @@ def remove(config: Config) -> None:
     tables.replace(delete=wanted_rules(config), insert=())
 
 
-def remove_others(before: Config, now: Config) -> None:
-    """Delete the rules that `before` wanted and `now` does not.
+def replace_all(before: Config, now: Config, journal: Journal) -> None:
+    """Go over from the rules of one configuration to those of another, in one step for each table.
 
     Raises:
         HostError: the kernel or the host's libraries refuse it.
     """
-    keep = set(wanted_rules(now))
-    tables.replace(delete=[rule for rule in wanted_rules(before) if rule not in keep], insert=())
+    old, wanted = wanted_rules(before), wanted_rules(now)
+    if old == wanted:
+        return
+    journal.record(*(Change("rule", cast("Facts", asdict(rule))) for rule in wanted))
+    tables.replace(delete=list(dict.fromkeys((*old, *wanted))), insert=wanted)
+
+
+def look(config: Config) -> dict[tuple[Family, str, str], peek.Chain]:
+    """Give what the kernel has of the node's rules, chain by chain; cheap enough for every second.
+
+    Raises:
+        HostError: a table cannot be read.
+    """
+    chains = dict.fromkeys((rule.family, rule.table, rule.chain) for rule in wanted_rules(config))
+    return {chain: peek.chain(*chain, _comment(config)) for chain in chains}
 
 
 def missing(config: Config) -> list[Rule]:
@@ -178,13 +213,15 @@ def _does(seen: tables.Seen, rule: Rule) -> bool:
     """Say whether a rule in the kernel does what the wanted one is for."""
     if (seen.family, seen.table, seen.chain) != (rule.family, rule.table, rule.chain):
         return False
+    if rule.icmp_type:
+        return seen.target == "DROP" and seen.out_interface == rule.out_interface and seen.protocol == "icmp"
     if rule.queue < 0:
         return seen.target == "TCPMSS" and seen.out_interface in ("", rule.out_interface)
     if seen.queue != rule.queue or seen.mark != rule.mark or seen.protocol not in ("", rule.protocol):
         return False
     if seen.bytecode != rule.bytecode:
         return False
-    return not seen.destination or _covers(seen.destination, rule.destination)
+    return not seen.destination or (rule.destination != "" and _covers(seen.destination, rule.destination))
 
 
 def _covers(outer: str, inner: str) -> bool:
@@ -192,21 +229,35 @@ def _covers(outer: str, inner: str) -> bool:
     return narrow.subnet_of(wide)  # type: ignore[arg-type]
 
 
-def _capture(config: Config, chain: str, network: Network, protocol: str, worker: int) -> Rule:
+def _capture(
+    config: Config, chain: str, family: Family, destination: str, protocol: str, worker: int
+) -> Rule:
     last = worker == config.workers - 1
     queue = config.tcp_queue_of(worker) if protocol else config.queue_of(worker)
     assert queue is not None
     return Rule(
-        family=network.version,
+        family=family,
         table="filter",
         chain=chain,
         comment=_comment(config),
-        destination=str(network),
-        out_interface="!lo" if chain == "OUTPUT" else "",
+        destination=destination,
+        out_interface=config.device if config.manage_host else "!lo" if chain == "OUTPUT" else "",
         mark=config.mark,
         protocol=protocol,
-        bytecode="" if last else flows.bytecode(network.version, worker, config.workers),
+        bytecode="" if last else flows.bytecode(family, worker, config.workers),
         queue=queue,
+    )
+
+
+def _no_redirects(config: Config) -> Rule:
+    """Keep the kernel's advice to itself to use a shorter way: a hub's peers have no other one.
+
+    `send_redirects` of the device alone does not: the kernel looks at that of `all` as well, and that one is the
+    host's. IPv6 needs a link-local address for it, which the device does not have.
+    """
+    return Rule(
+        family=4, table="filter", chain="OUTPUT", comment=_comment(config), out_interface=config.device,
+        protocol="icmp", icmp_type="redirect",
     )
 
 

@@ -36,6 +36,17 @@ def rates(config: Config) -> dict[str, int]:
     return found
 
 
+def unshaped(config: Config) -> list[netlink.Interface]:
+    """Give the interfaces that are there and not shaped to their rates.
+
+    Raises:
+        HostError: the kernel cannot be asked.
+    """
+    handle = _handle(config)
+    there = [(found, rate) for name, rate in rates(config).items() if (found := netlink.interface(name))]
+    return [found for found, rate in there if not _is_shaped(found, rate, handle)]
+
+
 def shape(config: Config, journal: Journal) -> None:
     """Shape all interfaces that are there to their rates, and no others. Doing it again changes nothing.
 
@@ -43,11 +54,9 @@ def shape(config: Config, journal: Journal) -> None:
         HostError: an interface has a queueing discipline of the user, which stays as it is.
     """
     handle = _handle(config)
-    for name, rate in rates(config).items():
-        found = netlink.interface(name)
-        if found is not None:
-            journal.record(Change("qdisc", {"interface": name, "handle": handle}))
-            _shape(found, rate, handle)
+    for found in unshaped(config):
+        journal.record(Change("qdisc", {"interface": found.name, "handle": handle}))
+        _shape(found, rates(config)[found.name], handle)
 
 
 def unshape(before: Config, now: Config | None) -> None:
@@ -78,6 +87,15 @@ def _root(requests: Any, index: int) -> tuple[str, int]:
         if message["parent"] == _ROOT:
             return message.get_attr("TCA_KIND"), message["handle"]
     return "", 0
+
+
+def _is_shaped(interface: netlink.Interface, rate: int, handle: int) -> bool:
+    with netlink.kernel(f"rate of {interface.name}") as requests:
+        for message in requests.get_qdiscs(interface.index):
+            if (message["parent"], message["handle"], message.get_attr("TCA_KIND")) == (_ROOT, handle, "tbf"):
+                parameters = message.get_nested("TCA_OPTIONS", "TCA_TBF_PARMS")
+                return bool(parameters and parameters["rate"] == rate // 8)
+    return False
 
 
 def _shape(interface: netlink.Interface, rate: int, handle: int) -> None:

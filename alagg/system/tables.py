@@ -245,20 +245,32 @@ def _build(family: Family, rule: Rule) -> Any:
             built.entry.ipv6.outiface_mask = b"\xff" * length + bytes(16 - length)
     if rule.protocol:
         built.protocol = rule.protocol
-    if rule.queue < 0:
+    _match(built, rule)
+    _target(built, rule)
+    return built
+
+
+def _match(built: Any, rule: Rule) -> None:
+    if rule.icmp_type:
+        built.create_match("icmp").set_parameter("icmp-type", rule.icmp_type)
+    elif rule.queue < 0:
         built.create_match("tcp").set_parameter("tcp-flags", ["SYN,RST", "SYN"])
     if rule.mark:
         built.create_match("mark").set_parameter("mark", ["!", hex(rule.mark)])
     if rule.bytecode:
         built.create_match("bpf").set_parameter("bytecode", rule.bytecode)
     built.create_match("comment").set_parameter("comment", rule.comment)
-    if rule.queue < 0:
+
+
+def _target(built: Any, rule: Rule) -> None:
+    if rule.icmp_type:
+        built.create_target("DROP")
+    elif rule.queue < 0:
         built.create_target("TCPMSS").set_parameter("clamp-mss-to-pmtu", "")
     else:
         target = built.create_target("NFQUEUE")
         target.set_parameter("queue-num", str(rule.queue))
         target.set_parameter("queue-bypass", "")
-    return built
 
 
 @contextmanager

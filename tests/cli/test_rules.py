@@ -52,7 +52,7 @@ def test_rules(
         without_gso(config_file)
 
     def states(action: str) -> list[str]:
-        return [line.split()[0] for line in run(capsys, action, config_file)]
+        return [line.split()[-1] for line in run(capsys, action, config_file)]
 
     assert states("show") == ["missing"] * count
     assert states("install") == ["installed"] * count
@@ -63,9 +63,12 @@ def test_rules(
 def test_rules_read_as_commands(
     kernel: list[Rule], capsys: pytest.CaptureFixture[str], config_file: Path
 ) -> None:
-    tcp4, all4, tcp6, all6 = run(capsys, "show", config_file)
-    for line, rule in ((tcp4, "iptables -I OUTPUT -d 10.99.0.2/32 "), (tcp6, "ip6tables -I OUTPUT -d fd99::2/128 ")):
-        assert line.startswith(f"missing    {rule}")
+    """Pasted from top to bottom, since each is put first; the tables are those that alagg looks into."""
+    all6, tcp6, all4, tcp4 = run(capsys, "show", config_file)
+    legacy = "tables-legacy -I OUTPUT -d"
+    for line, rule in ((tcp4, f"ip{legacy} 10.99.0.2/32 "), (tcp6, f"ip6{legacy} fd99::2/128 ")):
+        assert line.startswith(rule)
+        assert line.endswith("  # missing")
         assert " -p tcp " in line
         assert "--queue-num 1025 " in line
     for line in (all4, all6):
@@ -86,8 +89,8 @@ def test_says_that_traffic_flows_where_only_the_rules_for_tcp_are_missing(
     run(capsys, "install", config_file)
     kernel[:] = [rule for rule in kernel if rule.protocol != "tcp"]
     *lines, remark = run(capsys, "show", config_file)
-    assert [line.split()[0] for line in lines] == ["missing", "installed"] * 2
-    assert remark == "2 of the missing rules only make TCP faster; its packets flow by the general rule, too"
+    assert [line.split()[-1] for line in lines] == ["installed", "missing"] * 2
+    assert remark == "# 2 of the missing rules only make TCP faster; its packets flow by the general rule, too"
 
 
 def test_says_that_traffic_flows_where_only_other_workers_rules_are_missing(
@@ -97,5 +100,5 @@ def test_says_that_traffic_flows_where_only_other_workers_rules_are_missing(
     run(capsys, "install", config_file)
     kernel[:] = [rule for rule in kernel if not rule.bytecode]
     *lines, remark = run(capsys, "show", config_file)
-    assert [line.split()[0] for line in lines] == ["missing", "installed"] * 4
-    assert remark == "4 of the missing rules only make it all faster; its packets flow by the general rule, too"
+    assert [line.split()[-1] for line in lines] == ["installed", "missing"] * 4
+    assert remark == "# 4 of the missing rules only make it all faster; its packets flow by the general rule, too"

@@ -89,6 +89,8 @@ def test_peers_reach_each_other_through_the_hub(star: Star, family: Family) -> N
     assert done.intact
     (said,) = re.findall(r"ttl=(\d+)", star.b.run(["ping", "-c", "1", star.c.address(family)]).stdout)
     assert said == "63"  # the hub is a router
+    pings = star.b.run(["ping", "-c", "20", "-i", "0.02", star.c.address(family)]).stdout
+    assert "edirect" not in pings  # it forwards through one device, and there is no shorter way
     counters = star.hub.node.status()["injector"]
     assert not [name for name, count in counters.items() if name.startswith("dropped") and count]
 

@@ -18,7 +18,7 @@ from alagg.ports.memory import MemoryInjector
 from alagg.ports.rawip import RawInjector
 from alagg.ports.tun import TunCapture, TunInjector
 from alagg.system.device import Device, Layout
-from alagg.system.netlink import Route
+from alagg.system.routes import Route
 from tests.engine.packets import UDP, Packet, parse, payload, segmented, v6
 from tests.native.forms import FORMS
 from tests.packets import DESTINATION, FRAGMENT, HOP_BY_HOP, PEER, PEER6, ROUTER_ALERT, US, US6, ipv4, ipv6

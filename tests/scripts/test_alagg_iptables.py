@@ -90,13 +90,13 @@ def tcp_comes_first(rules: list[str]) -> bool:
 @pytest.mark.netns
 def test_shows_them_as_alagg_does(namespace: tuple[str, ...], config_file: Path, gso: str) -> None:
     show = (SCRIPT, "show", *OPTIONS, "--gso", gso, *DESTINATIONS)
-    shown = run(*namespace, *show).stdout.replace("-legacy", "")
-    wanted = [["missing", *shlex.split(str(rule))] for rule in wanted_rules(config.load(config_file))]
+    shown = run(*namespace, *show).stdout
+    wanted = [[*shlex.split(str(rule)), "#", "missing"] for rule in wanted_rules(config.load(config_file))]
     assert sorted(shlex.split(line) for line in shown.splitlines()) == sorted(wanted)
     run(*namespace, SCRIPT, "install", *OPTIONS, "--gso", gso, *DESTINATIONS)
     for command in (show, (sys.executable, "-m", "alagg", "rules", "show", "--config", config_file)):
         lines = run(*namespace, *command).stdout.splitlines()
-        assert [line.split()[0] for line in lines] == ["installed"] * len(wanted)
+        assert [line.split()[-1] for line in lines] == ["installed"] * len(wanted)
 
 
 @pytest.mark.netns
@@ -107,8 +107,8 @@ def test_workers_rules_are_those_of_alagg_in_their_order(namespace: tuple[str, .
     run(*namespace, SCRIPT, "install", *options, "--", *DESTINATIONS)
     by_script = saved(namespace)
     show = run(*namespace, sys.executable, "-m", "alagg", "rules", "show", "--config", config_file).stdout
-    assert {line.split()[0] for line in show.splitlines()} == {"installed"}
-    shown = run(*namespace, SCRIPT, "show", *options, *DESTINATIONS).stdout.replace("-legacy", "")
+    assert {line.split()[-1] for line in show.splitlines()} == {"installed"}
+    shown = run(*namespace, SCRIPT, "show", *options, *DESTINATIONS).stdout
     assert sorted(map(shlex.split, shown.splitlines())) == sorted(map(shlex.split, show.splitlines()))
     run(*namespace, SCRIPT, "remove", *options, *DESTINATIONS)
     assert saved(namespace) == []

@@ -21,7 +21,7 @@ from alagg.ports.memory import MemoryInjector
 from alagg.ports.tun import TunInjector
 from alagg.system import HostError, device, netlink
 from alagg.system.device import Device, Layout
-from alagg.system.netlink import Route
+from alagg.system.routes import Route
 
 from .conftest import Hosts, snapshot
 

@@ -133,7 +133,8 @@ def test_rule_for_tcp_is_no_condition(hosts: Hosts, make_config: MakeConfig) -> 
     assert troubles(plain) == []
     found = troubles(config)
     assert [finding.level for finding in found] == ["warn", "warn"]
-    assert found[0].what.startswith("rules: TCP flows, but slower, without: iptables -I OUTPUT -d 10.99.0.2/32 ")
+    start = "rules: TCP flows, but slower, without: iptables-legacy -I OUTPUT -d 10.99.0.2/32 "
+    assert found[0].what.startswith(start)
     assert found[0].mend == "alagg rules install, or set gso = no"
 
 

@@ -134,7 +134,7 @@ def test_all_workers_have_their_share(version: Family, workers: int, step: int) 
 @pytest.mark.netns
 def test_the_kernel_does_what_the_programs_say(hosts: Hosts, make_config: MakeConfig) -> None:
     workers = 3
-    config = make_config(queue=5, workers=workers, gso="no")
+    config = make_config(queue=5, workers=workers, gso="no", manage_host="no")
     rules.install(config, None)
     with ExitStack() as stack:
         captures = []

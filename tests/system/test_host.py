@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
 
 from alagg.lab.namespace import environment
 from alagg.system import HostError, netlink, rules
-from alagg.system.host import Host, first_host, inner_mtu
+from alagg.system.host import Host, inner_mtu
 from alagg.system.journal import Journal
 
 from .conftest import Hosts, snapshot
@@ -70,14 +70,6 @@ def through(address: str) -> str:
     found = netlink.path(ip_address(address))
     assert found
     return next(one.name for one in netlink.interfaces() if one.index == found.index)
-
-
-@pytest.mark.parametrize(
-    ("network", "host"),
-    [("10.0.0.0/24", "10.0.0.1"), ("10.0.0.7/32", "10.0.0.7"), ("10.0.0.6/31", "10.0.0.6"), ("fd::/64", "fd::1")],
-)
-def test_first_host(network: str, host: str) -> None:
-    assert first_host(ip_network(network)) == ip_address(host)
 
 
 @pytest.mark.netns
@@ -137,7 +129,7 @@ def test_two_nodes_survive_each_other(hosts: Hosts, make_config: MakeConfig, sta
 def test_changes_nothing_without_manage_host(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
     before = snapshot(hosts.a)
     host = start(make_config(manage_host="no", link="rate = 75mbit"))
-    host.update(netlink.interfaces())
+    host.update()
     host.reload(make_config(manage_host="no", queue=3))
     assert snapshot(hosts.a) == before
 
@@ -165,14 +157,14 @@ def test_follows_the_smallest_mtu(hosts: Hosts, make_config: MakeConfig, start: 
     host = start(config)
     for mtu, inner in ((9000, 1476), (1400, 1376), (1290, 1280), (1500, 1476)):
         hosts.a.ip(f"link set eth1 mtu {mtu}")
-        host.update(netlink.interfaces())
+        host.update()
         assert device().mtu == inner
     hosts.a.ip("link set eth1 mtu 1290")
-    host.update(netlink.interfaces())
+    host.update()
     assert inner_mtu(config) == 1266
     assert "mtu 1266" in hosts.a.run(["ip", "route", "show", "dev", "alagg0"]).stdout
     hosts.a.ip("link del eth1")
-    host.update(netlink.interfaces())
+    host.update()
     assert device().mtu == 1476
 
 
@@ -180,9 +172,9 @@ def test_follows_the_smallest_mtu(hosts: Hosts, make_config: MakeConfig, start: 
 def test_shapes_a_card_that_comes_back(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
     host = start(make_config(link="rate = 75mbit"))
     hosts.a.ip("link del eth1")
-    host.update(netlink.interfaces())
+    host.update()
     hosts.plug(1)
-    host.update(netlink.interfaces())
+    host.update()
     assert "tbf" in hosts.a.run(["tc", "qdisc", "show", "dev", "eth1"]).stdout
 
 
@@ -200,7 +192,7 @@ def test_brings_a_source_address_when_there_is_one(hosts: Hosts, make_config: Ma
     host = start(make_config())
     assert "10.99.0.1" not in hosts.a.run(["ip", "address", "show", "alagg0"]).stdout
     hosts.a.ip("address add 10.99.0.1/24 dev eth0", "address add fd99::1/64 dev eth0 nodad")
-    host.update(netlink.interfaces())
+    host.update()
     assert netlink.source_address(B4) == ip_address("10.99.0.1")
     assert netlink.source_address(B6) == ip_address("fd99::1")
     assert "10.99.0.1/32" in hosts.a.run(["ip", "address", "show", "alagg0"]).stdout
@@ -215,33 +207,63 @@ def test_takes_the_configured_addresses(hosts: Hosts, make_config: MakeConfig, s
 
 
 @pytest.mark.netns
-def test_takes_over_a_network_that_a_link_is_in(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
-    start(make_config(peer="destinations = 10.99.0.0/24, fd99::/64"))
-    assert (through("10.99.0.77"), through("fd99::77")) == ("alagg0", "alagg0")
-    assert netlink.path(ip_address("10.99.0.1")) == netlink.Path(
-        1, ip_address("10.99.0.1"), gateway=False, local=True
-    )
+def test_leaves_the_networks_of_the_host_alone(
+    hosts: Hosts, make_config: MakeConfig, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that a destination contains by their more specific routes, and one that is the same by having none."""
+    host = start(make_config(peer="destinations = 10.0.0.0/8, fd00::/8, 10.99.0.0/24, fd99::/64, 10.97.0.0/24"))
+    assert (through("10.99.0.77"), through("fd99::77"), through("10.98.0.77")) == ("eth0", "eth0", "eth1")
+    assert (through("10.97.0.7"), through("10.1.2.3"), through("fd01::3")) == ("alagg0",) * 3
+    assert len([line for line in caplog.messages if "is a network of this host" in line]) == 2
+    hosts.a.ip("address add 10.97.0.1/24 dev eth1")
+    host.update()
+    assert through("10.97.0.7") == "eth1"
+    assert len([line for line in caplog.messages if "10.97.0.0/24 is a network of this host" in line]) == 1
+    hosts.a.ip("address del 10.97.0.1/24 dev eth1")
+    host.update()
+    assert through("10.97.0.7") == "alagg0"
 
 
 @pytest.mark.netns
-def test_reload_adds_before_it_removes(
-    hosts: Hosts, make_config: MakeConfig, start: Start, monkeypatch: pytest.MonkeyPatch
+def test_a_destination_of_everything_leaves_the_host_its_own(
+    hosts: Hosts, make_config: MakeConfig, start: Start
+) -> None:
+    hosts.a.ip("route add default via 10.98.0.2", "route add default via fd98::2")
+    start(make_config(peer="destinations = 0.0.0.0/1, 128.0.0.0/1, ::/1, 8000::/1"))
+    assert (through("10.99.0.2"), through("fd99::2"), through("192.0.2.1")) == ("eth0", "eth0", "alagg0")
+    assert netlink.source_address(ip_address("192.0.2.1")) == ip_address("10.98.0.1")
+    assert netlink.source_address(ip_address("2001:db8::1")) == ip_address("fd98::1")
+
+
+@pytest.mark.netns
+def test_reload_removes_before_the_workers_hear_of_it_and_adds_after(
+    hosts: Hosts, make_config: MakeConfig, start: Start
 ) -> None:
     old = make_config("node")
     host = start(old)
     new = make_config("node", peer="destinations = 10.98.0.2, fd99::2", link="rate = 75mbit", queue=4)
-    monkeypatch.setattr(rules, "remove_others", lambda before, now: seen.append(rules.missing(before)))
-    seen: list[object] = []
-    host.reload(new)
-    assert seen == [[]]
-    monkeypatch.undo()
-    assert (through("10.99.0.2"), through("10.98.0.2"), through("fd99::2")) == ("eth0", "alagg0", "alagg0")
-    host.reload(new)
+    seen: list[tuple[str, str, str]] = []
+
+    def look() -> None:
+        seen.append((through("10.99.0.2"), through("10.98.0.2"), through("fd99::2")))
+
+    host.reload(new, look)
+    look()
+    assert seen == [("eth0", "eth1", "alagg0"), ("eth0", "alagg0", "alagg0")]
     assert rules.missing(new) == []
     host.reload(old)
-    host.tear_down()
-    start(old)
-    assert (through("10.99.0.2"), through("10.98.0.2"), through("fd99::2")) == ("alagg0", "eth1", "alagg0")
+    look()
+    assert seen[-1] == ("alagg0", "eth1", "alagg0")
+    assert rules.missing(old) == []
+
+
+@pytest.mark.netns
+def test_withdrawn_it_takes_nothing_and_still_lets_in(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
+    host = start(make_config(link="rate = 75mbit"))
+    assert len(host.withdraw()) == 5
+    assert (through("10.99.0.2"), through("fd99::2")) == ("eth0", "eth0")
+    assert device().up
+    assert "NFQUEUE" not in hosts.a.run(["iptables-legacy", "-S"]).stdout
 
 
 @pytest.mark.netns

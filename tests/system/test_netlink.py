@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ipaddress
 import select
 import socket
 import threading
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alagg.system import HostError, netlink
-from alagg.system.netlink import AddressEvent, LinkEvent, Route, Watcher
+from alagg.system import netlink
+from alagg.system.netlink import AddressEvent, LinkEvent, RouteEvent, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,40 +67,21 @@ def test_source_address_is_what_the_kernel_would_take(hosts: Hosts) -> None:
     assert netlink.source_address(ip_address("192.0.2.1")) == ip_address("10.98.0.1")
 
 
-def test_neighbour_address_does_not_mind_an_interface_that_is_down(hosts: Hosts) -> None:
+def test_places_do_not_mind_an_interface_that_is_down(hosts: Hosts) -> None:
     hosts.a.ip("link set eth0 down")
-    assert netlink.neighbour_address(ip_address("10.99.0.2")) == ip_address("10.99.0.1")
-    assert netlink.neighbour_address(ip_address("10.99.0.2"), except_on=eth0().index) is None
-    assert netlink.neighbour_address(ip_address("192.0.2.1")) is None
+    found = [(one.address, one.network) for one in netlink.places() if one.index == eth0().index]
+    assert (ip_address("10.99.0.1"), ip_network("10.99.0.0/24")) in found
 
 
-@pytest.mark.parametrize("destination", ["10.99.0.2/32", "10.99.0.0/24", "fd99::2/128", "fd99::/64"])
-def test_a_new_route_comes_before_the_old_one_and_leaves_it_there(hosts: Hosts, destination: str) -> None:
-    network = ip_network(destination)
-    inet = "-6" if network.version == 6 else "-4"
-    via = "fd98::2" if network.version == 6 else "10.98.0.2"
-    metric = "metric 1024" if network.version == 6 else ""
-    if network.num_addresses == 1:
-        hosts.a.ip(f"route add {destination} via {via} {metric}")
-    other = netlink.interface("eth1")
-    assert other
-    before = hosts.a.run(["ip", inet, "route"]).stdout
-    target = network[0] if network.num_addresses == 1 else network[2]
-    route = Route(network, netlink.source_address(ip_address(via)), mtu=1300)
-    netlink.add_route(other.index, route)
-    netlink.add_route(other.index, route)
-    found = netlink.path(target)
-    assert found
-    assert (found.index, found.source, found.gateway) == (other.index, route.source, False)
-    netlink.replace_route(other.index, Route(network, None))
-    netlink.delete_route(other.index, Route(network, None))
-    netlink.delete_route(other.index, route)
-    assert hosts.a.run(["ip", inet, "route"]).stdout == before
-
-
-def test_a_refusal_is_one_line_with_its_reason(hosts: Hosts) -> None:
-    with pytest.raises(HostError, match=r"^route to 10\.1\.2\.3/32: "):
-        netlink.add_route(9999, Route(ipaddress.ip_network("10.1.2.3"), None))
+def test_watcher_tells_of_routes_of_the_device_and_to_its_destinations_only(hosts: Hosts, watcher: Watcher) -> None:
+    watcher.watch_routes(eth0().index, [ip_network("192.0.2.0/24"), ip_network("2001:db8::/64")])
+    hosts.a.ip("route add 198.51.100.0/24 dev eth1", "route add 192.0.2.0/25 dev eth1")
+    assert watcher.events() == []
+    hosts.a.ip(
+        "route add 198.51.100.0/25 dev eth0", "route add 192.0.2.0/24 dev eth1", "route add 2001:db8::/64 dev eth1"
+    )
+    told = [event.entry.destination for event in watcher.events() if isinstance(event, RouteEvent)]
+    assert told == [ip_network("198.51.100.0/25"), ip_network("192.0.2.0/24"), ip_network("2001:db8::/64")]
 
 
 def test_watcher_tells_each_change_once(hosts: Hosts, watcher: Watcher) -> None:

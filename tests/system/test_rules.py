@@ -39,14 +39,15 @@ def chain(command: str) -> list[str]:
     return text.splitlines()[1:]
 
 
-def test_wants_one_rule_for_each_destination_and_chain(make_config: MakeConfig) -> None:
-    config = make_config(queue=5, mark="0x77")
+@pytest.mark.parametrize(("manage", "out"), [("yes", "-o alagg0"), ("no", "! -o lo")])
+def test_wants_one_rule_for_each_destination_and_chain(make_config: MakeConfig, manage: str, out: str) -> None:
+    config = make_config(queue=5, mark="0x77", manage_host=manage)
     plain = [str(rule) for rule in rules.wanted_rules(config) if rule.queue == 5]
     comment = f'-m comment --comment "alagg:{config.control_socket}"'
-    rest = f"! -o lo -m mark ! --mark 0x77 {comment} -j NFQUEUE --queue-num 5 --queue-bypass"
+    rest = f"{out} -m mark ! --mark 0x77 {comment} -j NFQUEUE --queue-num 5 --queue-bypass"
     assert plain == [
-        f"iptables -I OUTPUT -d 10.99.0.2/32 {rest}",
-        f"ip6tables -I OUTPUT -d fd99::2/128 {rest}",
+        f"iptables-legacy -I OUTPUT -d 10.99.0.2/32 {rest}",
+        f"ip6tables-legacy -I OUTPUT -d fd99::2/128 {rest}",
     ]
 
 
@@ -82,9 +83,10 @@ def test_wants_the_clamp_on_a_gateway_that_the_node_manages(make_config: MakeCon
 
     captures = [("filter", "FORWARD", 4), ("filter", "FORWARD", 6)]
     assert tables(chains="FORWARD", manage_host="no") == captures
-    clamps = [("mangle", "FORWARD", 4), ("mangle", "FORWARD", 6)]
-    assert tables(chains="FORWARD", capture="nfqueue") == [*captures, *clamps]
-    assert tables(chains="FORWARD") == tables(chains="FORWARD", capture="device") == clamps
+    silence, clamps = ("filter", "OUTPUT", 4), [("mangle", "FORWARD", 4), ("mangle", "FORWARD", 6)]
+    assert tables(chains="FORWARD", capture="nfqueue") == [silence, *captures, *clamps]
+    assert tables(chains="FORWARD") == tables(chains="FORWARD", capture="device") == [silence, *clamps]
+    assert tables(capture="device", networks="10.7.0.0/16") == [silence]
 
 
 def test_wants_none_that_catches_where_the_device_is_all(make_config: MakeConfig) -> None:
@@ -96,6 +98,28 @@ def test_names_a_destination_of_two_peers_once(make_config: MakeConfig) -> None:
     assert rules.wanted_rules(make_config(peer="destinations = 10.99.0.2, 10.99.0.2")) == once
 
 
+def test_many_destinations_need_no_more_rules_than_one(make_config: MakeConfig) -> None:
+    many = ", ".join(f"10.7.{one >> 8}.{one & 255}" for one in range(1000))
+    config = make_config(peer=f"destinations = {many}, fd99::2")
+    assert [(rule.family, rule.destination, rule.out_interface) for rule in rules.wanted_rules(config)] == [
+        (4, "", "alagg0"), (4, "", "alagg0"), (6, "fd99::2/128", "alagg0"), (6, "fd99::2/128", "alagg0"),
+    ]
+    alone = make_config(peer=f"destinations = {many}", manage_host="no", gso="no")
+    assert len(rules.wanted_rules(alone)) == 1000
+
+
+@pytest.mark.netns
+def test_what_is_shown_works_when_it_is_pasted(hosts: Hosts, make_config: MakeConfig) -> None:
+    config = make_config(chains="OUTPUT, FORWARD", manage_host="no", workers=2)
+    lines = [str(rule) for rule in reversed(rules.wanted_rules(config))]
+    hosts.a.run(["sh", "-ec", "\n".join(lines)])
+    pasted = snapshot(hosts.a)
+    assert rules.missing(config) == []
+    rules.install(config, None)
+    assert snapshot(hosts.a) == pasted
+    rules.remove(config)
+
+
 @pytest.mark.netns
 def test_installs_first_and_once_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig, tmp_path: Path) -> None:
     for line in USERS_RULES:
@@ -104,8 +128,10 @@ def test_installs_first_and_once_and_leaves_no_trace(hosts: Hosts, make_config: 
     before = snapshot(hosts.a)
     rules.install(config, journal)
     once = snapshot(hosts.a)
-    assert chain("iptables-legacy -S OUTPUT")[0].startswith("-A OUTPUT -d 10.99.0.2/32 ! -o lo ")
-    assert chain("ip6tables-legacy -S OUTPUT")[0].startswith("-A OUTPUT -d fd99::2/128 ! -o lo ")
+    silence, first = chain("iptables-legacy -S OUTPUT")[:2]
+    assert " --icmp-type 5 " in silence
+    assert first.startswith("-A OUTPUT -d 10.99.0.2/32 -o alagg0 ")
+    assert chain("ip6tables-legacy -S OUTPUT")[0].startswith("-A OUTPUT -d fd99::2/128 -o alagg0 ")
     assert "clamp-mss" in chain("ip6tables-legacy -t mangle -S FORWARD")[0]
     rules.install(config, journal)
     assert snapshot(hosts.a) == once
@@ -176,7 +202,7 @@ def test_workers_rules_come_in_order_and_go_without_a_trace(hosts: Hosts, make_c
             assert f"alagg:{config.control_socket}" not in " ".join(lines[6:])
     assert rules.missing(config) == []
     one = make_config(workers=1)
-    rules.remove_others(config, one)
+    rules.remove(config)
     rules.remove(one)
     assert snapshot(hosts.a) == before
 
@@ -211,10 +237,11 @@ def test_missing_finds_what_install_made(hosts: Hosts, make_config: MakeConfig) 
 
 
 @pytest.mark.netns
-def test_removes_what_only_the_old_configuration_wanted(hosts: Hosts, make_config: MakeConfig) -> None:
+def test_removes_what_only_the_old_configuration_wanted(
+    hosts: Hosts, make_config: MakeConfig, tmp_path: Path
+) -> None:
     old = make_config("node", peer="destinations = 10.99.0.2, 10.99.0.3")
     rules.install(old, None)
     new = make_config("node", peer="destinations = 10.99.0.3, 10.99.0.4")
-    rules.install(new, None)
-    rules.remove_others(old, new)
+    rules.replace_all(old, new, Journal(tmp_path / "journal"))
     assert {line.split()[3] for line in chain("iptables-legacy -S OUTPUT")} == {"10.99.0.3/32", "10.99.0.4/32"}
