@@ -70,8 +70,9 @@ def _rates(config: Config) -> Iterator[str]:
 
 
 def _own_places(config: Config) -> Iterator[str]:
-    """Look for what is said to be here and at the peer."""
-    for key, places in (("addresses", config.addresses or ()), ("networks", config.networks)):
+    """Look for what is said to be here and at the peer. A hub lets each peer send to the others by `networks`."""
+    networks = config.networks if len(config.peers) == 1 else ()
+    for key, places in (("addresses", config.addresses or ()), ("networks", networks)):
         for place in places:
             for peer in config.peers:
                 if place in peer.destinations:

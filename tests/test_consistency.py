@@ -46,6 +46,11 @@ def test_what_cannot_work_is_refused(tmp_path: Path, text: str, says: str) -> No
     assert "allowed: " in str(refused.value)
 
 
+def test_a_hub_may_let_its_peers_send_to_each_other(tmp_path: Path) -> None:
+    hub = load(tmp_path, "networks = 10.99.0.0/24, 10.98.0.2\nchains = FORWARD\n" + PEER + LINKS + HOME + RADIO)
+    assert len(hub.networks) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
