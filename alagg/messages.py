@@ -1,12 +1,14 @@
-"""What the supervisor and its workers tell each other, over a connection that pickles."""
+"""What the supervisor and its workers tell each other, as whole messages (`alagg.channel`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from alagg.config import Config, Network
+    from alagg.config import Config, Network, PeerConfig
+    from alagg.control.parts import Part
+    from alagg.engine.events import Event
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,51 @@ class Reconfigure:
     """Take a new configuration and carry on."""
 
     config: Config
+    number: int = 0
+    """Counts the configurations of this node's life."""
+    following: int = 0
+    """How many of its peers are still to come, in `MorePeers`; it is taken when all are there."""
+
+
+@dataclass(frozen=True)
+class MorePeers:
+    """Further peers of a new configuration: few, so that no round of a worker's loop has to look at many."""
+
+    peers: tuple[PeerConfig, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The worker goes by the new configuration."""
+
+    number: int
 
 
 @dataclass(frozen=True)
 class SnapshotRequest:
-    """Answer with a snapshot of all counters."""
+    """Answer with all counters, in as many parts as it takes."""
+
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class SnapshotPart:
+    """Some of the counters."""
+
+    number: int
+    """The request's."""
+    part: Part
+    first: bool
+    last: bool
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What the engine tells of, each with its time (`time.time`)."""
+
+    events: list[tuple[float, Event]]
+    dropped: int = 0
+    """How many there were before these, for which there was no room."""
 
 
 @dataclass(frozen=True)
@@ -70,3 +112,14 @@ class Failed:
 @dataclass(frozen=True)
 class Stop:
     """Release what is held, close the edges and end."""
+
+
+PEERS: Final = 16
+"""Peers that one message tells of."""
+
+
+def in_pieces(config: Config, number: int) -> list[Reconfigure | MorePeers]:
+    """Give a new configuration as the messages that a worker can take one by one."""
+    peers = config.peers
+    first = Reconfigure(replace(config, peers=peers[:PEERS]), number, max(len(peers) - PEERS, 0))
+    return [first, *(MorePeers(peers[start : start + PEERS]) for start in range(PEERS, len(peers), PEERS))]

@@ -12,7 +12,6 @@ import dataclasses
 import ipaddress
 import logging
 import os
-import select
 import signal
 import socket
 import time
@@ -23,9 +22,12 @@ import sdnotify
 
 from alagg import __version__, consistency, form
 from alagg.config import ConfigError, load
-from alagg.control import logs
-from alagg.control.merged import merge
+from alagg.control import logs, parts
+from alagg.control.events import describe
+from alagg.control.loop import Loop
 from alagg.control.socket import ControlServer
+from alagg.crew import log_event
+from alagg.engine.events import LinkStateChanged
 from alagg.messages import HostFacts, InterfaceFacts, Reconfigure
 from alagg.system import HostError
 from alagg.system.journal import Journal
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alagg.config import Config, Network
+    from alagg.control.clients import Client
+    from alagg.control.parts import Part
+    from alagg.messages import Happened
     from alagg.system.netlink import Interface
 
 NEEDS_RESTART: Final = (
@@ -51,6 +56,8 @@ CHECK_INTERVAL: Final = 2.0
 """Seconds between two checks of what changes without an event, such as the rules."""
 COMPARE_INTERVAL: Final = 60.0
 """Seconds after which everything is compared with the kernel, even if it has told of nothing."""
+TAKE_TIME: Final = 1.0
+"""Seconds for which a reload waits for the workers."""
 
 log = logging.getLogger(__name__)
 
@@ -82,13 +89,13 @@ class Node:
         self.config = config
         self.started = time.monotonic()
         self._stack = stack
-        self._poll = select.poll()
-        self._handlers: dict[int, Callable[[], None]] = {}
-        self._running = True
+        self._loop = Loop()
         self._told: HostFacts | None = None
         self._looked, self._compared = float("-inf"), self.started
-        self._next_look = float("inf")
-        self._next_check = self.started + CHECK_INTERVAL
+        self._taken = True
+        """Whether all workers went by the last configuration in time."""
+        self._look_later = False
+        """Whether events of the host wait for the next look."""
         journal = Journal(config.journal)
         for line in journal.acquire():
             log.warning("a node that was killed left this behind: %s", line)
@@ -100,15 +107,14 @@ class Node:
         self._workers = Workers(config, pcap, stack)
         logs.start()
         # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
-        self._control = ControlServer(config.control_socket, config.control_group)
+        self._control = ControlServer(config.control_socket, config.control_group, self._loop, self._requests())
         stack.callback(self._control.close)
         self._set_up_host(journal, after_workers)
-        self._watch(self._signals.fileno(), self._on_signal)
-        self._watch(self._control.fileno(), self._on_client)
-        self._watch(self._watcher.fileno(), self._on_netlink)
-        self._watch(self._filters.fileno(), self._on_filters)
-        for process in self._workers.processes:
-            self._watch(process.fileno(), process.unasked)
+        self._loop.watch(self._signals.fileno(), self._on_signal)
+        self._loop.watch(self._watcher.fileno(), self._on_netlink)
+        self._loop.watch(self._filters.fileno(), self._on_filters)
+        self._loop.call_in(CHECK_INTERVAL, self._check)
+        self._workers.serve(self._loop, self._on_events)
         self._notifier = sdnotify.SystemdNotifier()
         self._notifier.notify("READY=1")
         log.info("alagg %s: %s", __version__, config.size)
@@ -119,16 +125,8 @@ class Node:
 
     def serve(self) -> None:
         """Serve events until a signal ends the node."""
-        while self._running:
-            self._upkeep()
-            pause = min(self._next_look, self._next_check) - time.monotonic()
-            for descriptor, _ in self._poll.poll(max(pause, 0.0) * 1000):
-                self._handlers[descriptor]()
+        self._loop.run()
         self._notifier.notify("STOPPING=1")
-
-    def _watch(self, descriptor: int, handler: Callable[[], None]) -> None:
-        self._handlers[descriptor] = handler
-        self._poll.register(descriptor, select.POLLIN)
 
     # --- the host -------------------------------------------------------------------------------------------
 
@@ -156,26 +154,26 @@ class Node:
 
     def _on_netlink(self) -> None:
         """Look at once, but then not again for a while: a flood of events must not keep us from all else."""
-        now = time.monotonic()
-        if self._next_look == float("inf") and now >= self._looked + LOOK_PAUSE:
+        pause = self._looked + LOOK_PAUSE - time.monotonic()
+        if pause <= 0:
             self._look()
-        else:
-            self._poll.unregister(self._watcher.fileno())
-            self._next_look = self._looked + LOOK_PAUSE
+        elif not self._look_later:
+            self._look_later = True
+            self._loop.unwatch(self._watcher.fileno())
+            self._loop.call_in(pause, self._look_again)
 
-    def _upkeep(self) -> None:
-        """Do what is due by now."""
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = float("inf")
-            self._poll.register(self._watcher.fileno(), select.POLLIN)
-            self._look()
-        if now >= self._next_check:
-            self._next_check = now + CHECK_INTERVAL
-            whole = now >= self._compared + COMPARE_INTERVAL
-            self._following(self._host.check)
-            if whole:
-                self._follow_host()
+    def _look_again(self) -> None:
+        self._look_later = False
+        self._loop.watch(self._watcher.fileno(), self._on_netlink)
+        self._look()
+
+    def _check(self) -> None:
+        """Compare with the kernel what changes without an event; now and then, everything."""
+        self._loop.call_in(CHECK_INTERVAL, self._check)
+        whole = time.monotonic() >= self._compared + COMPARE_INTERVAL
+        self._following(self._host.check)
+        if whole:
+            self._follow_host()
 
     def _look(self) -> None:
         if self._watcher.events():
@@ -241,55 +239,82 @@ class Node:
                 self._reload()
             else:
                 log.info("ending on %s", signal.Signals(number).name)
-                self._running = False
+                self._loop.running = False
 
-    def _reload(self) -> None:
-        """Take the configuration file anew; when it is wrong, everything stays as it is."""
+    def _reload(self) -> dict[str, object]:
+        """Take the configuration file anew; when it is wrong, everything stays as it is. Give the client's answer."""
         self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         before = self.config
+        answer: dict[str, object]
         try:
-            config = self._keep_fixed(load(self.config.path))
+            config, warnings = self._keep_fixed(load(self.config.path))
             self._host.reload(config, lambda: self._go_over(config))
         except (ConfigError, HostError) as error:
             if self.config is not before:
                 self._go_over(before)
             log.error("not reloaded: %s", error)  # noqa: TRY400 - a user reads one line, not a traceback
+            answer = {"error": str(error)}
+            self._publish("not_reloaded", f"not reloaded: {error}")
         else:
             self._follow_host()
+            warnings += consistency.warnings(config)
+            if not self._taken:
+                warnings.append("a worker is busy, and will take the new configuration later")
             log.info("reloaded: %s", config.size)
+            answer = {"ok": True, "text": config.size, "warnings": warnings}
+            self._publish("reloaded", f"reloaded: {config.size}")
         self._notifier.notify("READY=1")
+        return answer
 
     def _go_over(self, config: Config) -> None:
         """Have the workers take another configuration, with the facts of all its interfaces."""
         self.config = config
         self._workers.tell(Reconfigure(config))
         self._tell_facts()
+        self._taken = self._workers.await_taken(TAKE_TIME)
 
-    def _keep_fixed(self, new: Config) -> Config:
-        """Give the new configuration with the old values where only a restart can change them."""
-        for key in NEEDS_RESTART:
-            if getattr(new, key) != getattr(self.config, key):
-                log.warning("%s: [alagg] %s has changed; that takes effect after a restart", new.path, key)
-        return dataclasses.replace(new, **{key: getattr(self.config, key) for key in NEEDS_RESTART})
+    def _keep_fixed(self, new: Config) -> tuple[Config, list[str]]:
+        """Give the new configuration with the old values where only a restart can change them, and say which."""
+        changed = [key for key in NEEDS_RESTART if getattr(new, key) != getattr(self.config, key)]
+        lines = [f"{new.path}: [alagg] {key} has changed; that takes effect after a restart" for key in changed]
+        for line in lines:
+            log.warning("%s", line)
+        return dataclasses.replace(new, **{key: getattr(self.config, key) for key in NEEDS_RESTART}), lines
 
-    def _on_client(self) -> None:
-        self._control.serve(self._answer)
-
-    def _answer(self, request: str) -> dict[str, object]:
-        if request != "status":
-            return {"error": f"unknown request {request!r}; allowed: status"}
-        try:
-            snapshots = self._workers.snapshots()
-        except NoAnswerError as error:
-            return {"error": str(error)}
+    def _requests(self) -> dict[str, Callable[[Client, str], None]]:
+        """Give what clients may ask, by the first word of their line."""
         return {
+            "events": lambda client, _: client.subscribe(),
+            "reload": lambda client, _: client.answer(self._reload()),
+            "status": lambda client, _: self._workers.ask(lambda found: self._answer_status(client, found)),
+        }
+
+    def _answer_status(self, client: Client, found: list[list[Part]] | NoAnswerError) -> None:
+        if isinstance(found, NoAnswerError):
+            client.answer({"error": str(found)})
+            return
+        node = {
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self.started, 3),
             "engine": form.engine(),
             "edges": form.edges(),
-            **merge(snapshots),
         }
+        client.answer_text(parts.answer(found, node))
+
+    # --- events ---------------------------------------------------------------------------------------------
+
+    def _on_events(self, happened: Happened, worker: int) -> None:
+        """Log what a worker's engine tells, and give it to those who asked for events."""
+        if happened.dropped:
+            log.warning("worker %d: dropped events: %d", worker, happened.dropped)
+        for seconds, event in happened.events:
+            log_event(event, worker)
+            if not worker or not isinstance(event, LinkStateChanged):  # the first one tells of links
+                self._control.publish(describe(event, seconds))
+
+    def _publish(self, kind: str, text: str) -> None:
+        self._control.publish({"kind": kind, "time": logs.iso_time(time.time()), "text": text})
 
 
 class _Signals:

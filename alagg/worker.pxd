@@ -20,6 +20,7 @@ cdef class Worker:
     cdef public object injector
     cdef readonly object clock
     cdef public bint running
+    cdef public object on_event
     cdef readonly dict slots
     cdef readonly dict remotes
     cdef public object crew

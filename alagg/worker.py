@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 from alagg import form
 from alagg.control import logs
-from alagg.control.snapshot import Json, snapshot
+from alagg.control.snapshot import Json, parts, whole
 from alagg.crew import Crew, log_event
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import LinkFound
 from alagg.engine.peer import NodeSettings
-from alagg.messages import Failed, HostFacts, Ready, Reconfigure, SnapshotRequest
+from alagg.messages import Failed, HostFacts, Ready
 from alagg.ports.ethernet import EthernetPort
 from alagg.ports.nfqueue import LIMITS, NfqueueCapture
 from alagg.ports.pcap import Pcap, PcapFile
@@ -30,6 +30,7 @@ from alagg.ports.rawip import RawInjector
 from alagg.ports.trace import Trace
 from alagg.ports.tun import TunCapture, TunInjector
 from alagg.settings import peer_settings
+from alagg.supervised import Supervised as _Supervised
 
 if TYPE_CHECKING or form.edges() == "plain":
     from alagg.ports.poller import Poller
@@ -37,11 +38,12 @@ else:
     from alagg.native.poller import Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
     from alagg.config import Config
+    from alagg.engine.events import Event
     from alagg.engine.link import Link
     from alagg.ports.base import Capture, Injector, Port
 
@@ -91,6 +93,8 @@ class Worker:
         self.injector = injector
         self.clock = clock
         self.running = True
+        self.on_event: Callable[[Event, int], None] = log_event
+        """What is done with what the engine tells, and the lane."""
         self.slots: dict[str, PortSlot] = {}
         """The ports by their interfaces."""
         self.remotes: dict[Link, tuple[PortSlot, bytes]] = {}
@@ -198,8 +202,14 @@ class Worker:
 
     def snapshot(self) -> Json:
         """Give every counter (see `alagg.control.snapshot`)."""
-        ports = {link: slot.port for link, (slot, _) in self.remotes.items()}
-        return snapshot(self.endpoint, self.config, ports, self.captures, self.injector, self.strangers)
+        return whole([part for part, _ in self.snapshot_parts()])
+
+    def snapshot_parts(self) -> Iterator[tuple[Json, bool]]:
+        """Give every counter, a bounded piece of work at a time."""
+        return parts(self.endpoint, self.config, self._port_of, self.captures, self.injector, self.strangers)
+
+    def _port_of(self, link: Link) -> Port | None:
+        return self.remotes[link][0].port
 
     def _watch_capture(self, capture: Capture) -> None:
         self.watch(capture.fileno(), lambda now: self._capture(capture, now))
@@ -241,7 +251,7 @@ class Worker:
             if isinstance(event, LinkFound):
                 self.crew.tell(event)
             else:
-                log_event(event, endpoint.settings.lane)
+                self.on_event(event, endpoint.settings.lane)
 
     def _send(self, link: Link, now: float) -> None:
         slot, remote = self.remotes[link]
@@ -372,10 +382,10 @@ def worker_process(
         except OSError as error:
             connection.send(Failed(_why(error, config, number)))
             return
-        _Supervised(worker, connection)
         if crew is not None:
             crew.join(worker, number)
         connection.send(Ready())
+        _Supervised(worker, connection)
         # What is there now stays to the end: the garbage collector shall not stop the packets to look through it.
         gc.collect()
         gc.freeze()
@@ -423,27 +433,3 @@ def _port_opener(
         return wrapped if file is None else Pcap(wrapped, file, port.suffix)
 
     return open_port
-
-
-class _Supervised:
-    """Serves the supervisor's messages inside the worker's loop."""
-
-    def __init__(self, worker: Worker, connection: Connection) -> None:
-        self._worker = worker
-        self._connection = connection
-        worker.watch(connection.fileno(), self._receive)
-
-    def _receive(self, now: float) -> None:  # noqa: ARG002
-        try:
-            message = self._connection.recv()
-        except (EOFError, OSError):
-            self._worker.running = False  # the supervisor ended or was killed
-            return
-        if isinstance(message, HostFacts):
-            self._worker.take_facts(message)
-        elif isinstance(message, Reconfigure):
-            self._worker.reconfigure(message.config)
-        elif isinstance(message, SnapshotRequest):
-            self._connection.send(self._worker.snapshot())
-        else:
-            self._worker.running = False

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import select
 import signal
 import time
 from typing import TYPE_CHECKING, Final
 
+from alagg.channel import Channel
 from alagg.control import logs
+from alagg.control.loop import READ, WRITE
 from alagg.crew import Crew
-from alagg.messages import Failed, SnapshotRequest, Stop
+from alagg.messages import (
+    Failed,
+    Happened,
+    HostFacts,
+    MorePeers,
+    Ready,
+    Reconfigure,
+    SnapshotPart,
+    SnapshotRequest,
+    Stop,
+    Taken,
+    in_pieces,
+)
 from alagg.system import HostError
 from alagg.worker import worker_process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import ExitStack
     from multiprocessing.connection import Connection
     from pathlib import Path
 
     from alagg.config import Config
-    from alagg.control.snapshot import Json
+    from alagg.control.loop import Loop
+    from alagg.control.parts import Part
+
 
 START_TIME: Final = 5.0
 """Seconds in which all workers must have opened their edges."""
@@ -29,6 +46,8 @@ ANSWER_TIME: Final = 3.0
 """Seconds in which they must answer; less than a client of the control socket waits."""
 STOP_TIME: Final = 3.0
 """Seconds that they have to end."""
+_DEATH_TIME: Final = 0.5
+"""Seconds until the end of a process that has closed its connection can be read."""
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +60,11 @@ class NoAnswerError(WorkerError):
     """A worker does not answer for now; it may be busy, and the node goes on."""
 
 
+if TYPE_CHECKING:
+    Answer = Callable[[list[list[Part]] | NoAnswerError], None]
+    """Takes each worker's snapshot, or why there is none."""
+
+
 class Workers:
     """All workers of a node."""
 
@@ -51,6 +75,9 @@ class Workers:
             WorkerError: one of them cannot work.
         """
         self.processes: list[WorkerProcess] = []
+        self._number = 0
+        self._current: list[Answer] = []
+        self._next: list[Answer] = []
         stack.callback(self._stop)
         crew = Crew(config.workers)
         for number in range(config.workers):
@@ -58,12 +85,21 @@ class Workers:
         crew.close()
         deadline = time.monotonic() + START_TIME
         for process in self.processes:
-            answer = process.answer(deadline)
-            if isinstance(answer, Failed):
-                raise WorkerError(answer.reason)
+            process.await_ready(deadline)
 
-    def tell(self, message: object) -> None:
-        """Send all workers a message that needs no answer.
+    def serve(self, loop: Loop, happened: Callable[[Happened, int], None]) -> None:
+        """Serve the workers in a loop from now on.
+
+        Args:
+            loop: whose owner meets a `WorkerError` when one of them dies.
+            happened: takes what the engines tell, and the worker's number.
+        """
+        self._loop = loop
+        for process in self.processes:
+            process.serve(loop, happened, self._collect)
+
+    def tell(self, message: HostFacts | Reconfigure) -> None:
+        """Tell all workers something; it is on its way when this returns, however busy they are.
 
         Raises:
             WorkerError: one of them has died.
@@ -71,18 +107,48 @@ class Workers:
         for process in self.processes:
             process.send(message)
 
-    def snapshots(self) -> list[Json]:
-        """Give each worker's snapshot.
+    def await_taken(self, seconds: float) -> bool:
+        """Wait until all workers go by the last configuration that they were told, for a bounded time.
 
         Raises:
-            NoAnswerError: one of them does not answer in time.
             WorkerError: one of them has died.
         """
+        deadline = time.monotonic() + seconds
+        return all(process.await_taken(deadline) for process in self.processes)
+
+    def ask(self, answer: Answer) -> None:
+        """Ask all workers for their counters; `answer` is called when they are there, or in `ANSWER_TIME`.
+
+        Who asks while others wait gets counters that were read after he asked.
+        """
+        self._next.append(answer)
+        if not self._current:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._current, self._next = self._next, []
+        if not self._current:
+            return
+        self._number = number = self._number + 1
         for process in self.processes:
-            process.ask()
-        deadline = time.monotonic() + ANSWER_TIME
-        answers = [process.answer(deadline) for process in self.processes]
-        return [answer for answer in answers if isinstance(answer, dict)]
+            process.ask(number)
+        self._loop.call_in(ANSWER_TIME, lambda: self._give_up(number))
+
+    def _collect(self) -> None:
+        """Answer those who asked, when the last part has come."""
+        if self._current and all(process.answered == self._number for process in self.processes):
+            self._answer([process.parts for process in self.processes])
+
+    def _give_up(self, number: int) -> None:
+        if self._current and number == self._number:
+            silent = next(process for process in self.processes if process.answered != number)
+            self._answer(NoAnswerError(f"{silent.name} does not answer"))
+
+    def _answer(self, found: list[list[Part]] | NoAnswerError) -> None:
+        answers, self._current = self._current, []
+        for answer in answers:
+            answer(found)
+        self._ask()
 
     def _stop(self) -> None:
         """End all workers at the same time; kill those that do not end by themselves."""
@@ -94,17 +160,27 @@ class Workers:
 
 
 class WorkerProcess:
-    """One forked worker and the connection to it."""
+    """One forked worker and the channel to it."""
 
     def __init__(
         self, config: Config, number: int, pcap: Path | None, earlier: Sequence[WorkerProcess], crew: Crew
     ) -> None:
         """Fork the worker. Of the earlier ones it keeps nothing open: their supervisor's death must show."""
         self.name = "the worker process" if config.workers == 1 else f"worker process {number}"
+        self.number = number
+        self.parts: list[Part] = []
+        """The parts of the last snapshot."""
+        self.answered = 0
+        """The number of the last request that was answered wholly."""
+        self._waiting: list[object] = []
+        """What it is to be told when it has taken what it was told before."""
+        self._told = self._taken = 0
+        """The numbers of the configurations that it was told, and that it goes by."""
+        self._ready = False
+        self._loop: Loop | None = None
         fork = multiprocessing.get_context("fork")
         self._ours, theirs = fork.Pipe()
-        self._asked = True
-        """Whether an answer is still to come; the first one says that the worker is ready."""
+        self._channel = Channel(self._ours)
         others = [self._ours, *(process._ours for process in earlier)]  # noqa: SLF001
         self._process = fork.Process(
             target=_child, args=(config, others, theirs, pcap, number, crew), name=f"alagg-worker-{number}"
@@ -112,54 +188,63 @@ class WorkerProcess:
         self._process.start()
         theirs.close()
 
-    def fileno(self) -> int:
-        """Give the descriptor that is readable when the worker has something to say, or has died."""
-        return self._ours.fileno()
-
-    def send(self, message: object) -> None:
-        """Send a message.
+    def await_ready(self, deadline: float) -> None:
+        """Wait until the worker works.
 
         Raises:
-            WorkerError: the worker has died.
+            WorkerError: it cannot, has died, or is not ready by the deadline, a time of `time.monotonic`.
         """
-        try:
-            self._ours.send(message)
-        except OSError:
-            raise self._died() from None
-
-    def ask(self) -> None:
-        """Ask for a snapshot, unless an answer is still to come: nothing piles up before a worker that hangs."""
-        if not self._asked:
-            self.send(SnapshotRequest())
-            self._asked = True
-
-    def answer(self, deadline: float) -> object:
-        """Give the answer to what was asked.
-
-        Raises:
-            NoAnswerError: it has not come by the deadline, a time of `time.monotonic`.
-            WorkerError: the worker has died.
-        """
-        if not self._ours.poll(max(deadline - time.monotonic(), 0.0)):
+        if not self._await(lambda: self._ready, deadline):
             raise NoAnswerError(f"{self.name} does not answer")
-        return self._receive()
 
-    def unasked(self) -> None:
-        """Take what came while nobody waited: an answer that was too late.
+    def await_taken(self, deadline: float) -> bool:
+        """Wait until the worker goes by the configuration that it was told; tell whether it does at the deadline."""
+        return self._await(lambda: self._taken == self._told, deadline)
+
+    def serve(
+        self, loop: Loop, happened: Callable[[Happened, int], None], collect: Callable[[], None]
+    ) -> None:
+        """Serve the channel in a loop; `collect` is called when a snapshot is complete."""
+        self._loop, self._happened, self._collect = loop, happened, collect
+        self._write()
+
+    def send(self, message: HostFacts | Reconfigure) -> None:
+        """Tell the worker something without waiting for it; what is overtaken by this is not told any more.
 
         Raises:
-            WorkerError: it was none, so the worker has died.
+            WorkerError: the worker has died.
         """
-        if not self._asked:
-            raise self._died()
-        self._receive()
+        if isinstance(message, HostFacts):
+            self._forget(HostFacts)
+            self._waiting.append(message)
+        else:
+            # Pieces of an older one that it has already got do no harm: the first piece of this one begins anew.
+            self._forget(Reconfigure, MorePeers)
+            self._told += 1
+            self._waiting += in_pieces(message.config, self._told)
+        self._write()
+
+    def ask(self, number: int) -> None:
+        """Ask for a snapshot.
+
+        Raises:
+            WorkerError: the worker has died.
+        """
+        self._forget(SnapshotRequest)
+        self._waiting.append(SnapshotRequest(number))
+        self._write()
 
     def stop(self) -> None:
         """Tell the worker to end."""
+        if self._loop is not None:
+            self._loop.unwatch(self._channel.fileno())
+        self._waiting = [Stop()]
         try:
-            self._ours.send(Stop())
+            self._pump()
         except OSError:
             log.debug("%s is gone already", self.name)
+        # Whatever it has not taken yet, this it will notice: it reads the end of the connection.
+        self._channel.close()
 
     def join(self, deadline: float) -> None:
         """Wait for the worker's end, and kill it after the deadline."""
@@ -168,17 +253,81 @@ class WorkerProcess:
             log.warning("%s did not end by itself; killing it", self.name)
             self._process.kill()
             self._process.join()
-        self._ours.close()
 
-    def _receive(self) -> object:
-        self._asked = False
+    def _forget(self, *kinds: type) -> None:
+        self._waiting = [message for message in self._waiting if not isinstance(message, kinds)]
+
+    def _await(self, condition: Callable[[], bool], deadline: float) -> bool:
+        """Serve this channel alone until something is so; tell whether it is at the deadline."""
+        while not condition():
+            poll = select.poll()
+            poll.register(self._channel.fileno(), self._events())
+            if not poll.poll(max(deadline - time.monotonic(), 0.0) * 1000):
+                return False
+            self._on_ready()
+        return True
+
+    def _on_ready(self) -> None:
+        """Take what has come, and send what there is room for.
+
+        Raises:
+            WorkerError: the worker has died.
+        """
+        self._read()
+        self._write()
+
+    def _read(self) -> None:
         try:
-            return self._ours.recv()
+            message = self._channel.read()
         except (EOFError, OSError):
             raise self._died() from None
+        if isinstance(message, Ready):
+            self._ready = True
+        elif isinstance(message, Failed):
+            raise WorkerError(message.reason)
+        elif isinstance(message, Taken):
+            self._taken = message.number
+        elif isinstance(message, Happened):
+            self._happened(message, self.number)
+        elif isinstance(message, SnapshotPart):
+            self._take_part(message)
+
+    def _take_part(self, part: SnapshotPart) -> None:
+        if part.first:
+            self.parts = []
+        self.parts.append(part.part)
+        if part.last:
+            self.answered = part.number
+            self._collect()
+
+    def _write(self) -> None:
+        try:
+            self._pump()
+        except OSError:
+            # What it said last may still be there to read, and is more than that the pipe is broken.
+            if self._loop is None:
+                raise self._died() from None
+        if self._loop is not None:
+            self._loop.watch(self._channel.fileno(), self._on_ready, self._events())
+
+    def _pump(self) -> None:
+        while self._channel.resume() and self._waiting:
+            self._channel.write(self._waiting.pop(0))
+
+    def _events(self) -> int:
+        return READ | WRITE if self._channel.writing or self._waiting else READ
 
     def _died(self) -> WorkerError:
-        return WorkerError(f"{self.name} has died; its own message stands above")
+        """Say how it ended, as far as can be known."""
+        self._process.join(_DEATH_TIME)
+        code = self._process.exitcode
+        if code is None:
+            how = "it has closed its connection"
+        elif code < 0:
+            how = f"killed by {signal.Signals(-code).name}"
+        else:
+            how = f"exit status {code}"
+        return WorkerError(f"{self.name} has died ({how})")
 
 
 def _child(
@@ -189,5 +338,10 @@ def _child(
     signal.set_wakeup_fd(-1)
     for connection in others:
         connection.close()
-    worker_process(config, theirs, pcap, number, crew)
-    logs.flush()
+    try:
+        worker_process(config, theirs, pcap, number, crew)
+    except Exception:
+        log.critical("worker %d has failed", number, exc_info=True)
+        raise SystemExit(1) from None
+    finally:
+        logs.flush()

@@ -1,24 +1,30 @@
-"""What the facts of an interface say about the way past its queues and filters."""
+"""What supervisor and workers tell each other: a large configuration comes in pieces."""
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
-from alagg.messages import InterfaceFacts
+from alagg.messages import PEERS, MorePeers, Reconfigure, in_pieces
+from tests.memory_net import write_config
 
-
-@pytest.mark.parametrize(("wish", "queues", "expected"), [
-    ("auto", "", (True, "nothing orders or filters what the interface sends")),
-    ("auto", "its queueing discipline is fq", (False, "its queueing discipline is fq")),
-    ("yes", "its queueing discipline is fq", (True, "xdp = yes")),
-    ("yes", "", (True, "xdp = yes")),
-    ("no", "", (False, "xdp = no")),
-])
-def test_queues_are_passed_as_wished_or_where_there_are_none(
-    wish: str, queues: str, expected: tuple[bool, str]
-) -> None:
-    assert InterfaceFacts(2, 1500, "", queues).bypass(wish) == expected
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def test_interface_of_which_nothing_is_known_may_have_queues() -> None:
-    assert InterfaceFacts(2, 1500, "").bypass("auto") == (False, "its queueing discipline is not known")
+def test_small_configuration_is_one_message(tmp_path: Path) -> None:
+    config = write_config(tmp_path / "node.cfg", {"peer": ("10.0.0.2", ("eth0",))})
+    assert in_pieces(config, 7) == [Reconfigure(config, 7)]
+
+
+def test_peers_of_a_large_one_follow(tmp_path: Path) -> None:
+    peers = {f"p{number}": (f"10.0.0.{number}", (f"eth{number}",)) for number in range(2 * PEERS + 1)}
+    config = write_config(tmp_path / "node.cfg", peers)
+    first, *more = in_pieces(config, 1)
+    assert isinstance(first, Reconfigure)
+    assert first.following == PEERS + 1
+    found = list(first.config.peers)
+    for piece in more:
+        assert isinstance(piece, MorePeers)
+        assert len(piece.peers) <= PEERS
+        found += piece.peers
+    assert tuple(found) == config.peers

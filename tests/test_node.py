@@ -8,8 +8,8 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
-from functools import partialmethod
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,27 +17,38 @@ import pytest
 from alagg import form
 from alagg import workers as workers_module
 from alagg.config import load
+from alagg.control.parts import Part
 from alagg.control.socket import ControlError
-from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
+from alagg.engine.events import LinkStateChanged
+from alagg.messages import (
+    Failed,
+    Happened,
+    HostFacts,
+    InterfaceFacts,
+    Ready,
+    Reconfigure,
+    SnapshotPart,
+    SnapshotRequest,
+    Stop,
+    Taken,
+)
 from alagg.node import run
 from alagg.system import HostError
 from alagg.system.journal import Change, Journal
 from alagg.system.netlink import ETHERNET, Interface
-from alagg.system.upkeep import Upkeep
 from alagg.workers import WorkerError
 from tests.engine.helpers import TWO, networks
 from tests.fake_filters import FakeFilters
+from tests.fake_host import LOCAL, FakeHost, FakeNotifier, FakeWatcher
 from tests.memory_net import write_config
 
 if TYPE_CHECKING:
-    import ipaddress
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
     from pathlib import Path
 
     from alagg.config import Config
 
-LOCAL: Final = "10.0.0.1"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -64,7 +75,6 @@ class Stage:
         self.interfaces = [ethernet("eth0"), ethernet("eth1", index=3)]
         self.refusal: dict[str, HostError] = {}
         """What the host refuses with, by the verb."""
-        self.clients: list[socket.socket] = []
         self.changed = socket.socketpair()
         self.filters = FakeFilters()
 
@@ -83,18 +93,21 @@ class Stage:
         self.interfaces = list(interfaces)
         self.changed[1].send(b"!")
 
-    def ask(self, request: bytes = b"status\n") -> None:
-        """Ask as a client; the answer is there when the node has ended."""
-        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        client.connect(str(self.config.control_socket))
-        client.sendall(request)
-        self.clients.append(client)
+    def ask(self, request: bytes = b"status\n") -> dict[str, Any]:
+        """Run a node, ask it as a client, end it when the answer has come, and give that."""
+        answers: list[dict[str, Any]] = []
+        self.steps = [lambda: threading.Thread(target=self._ask, args=(request, answers)).start(), lambda: None]
+        assert run(self.config) == 0
+        (answer,) = answers
+        return answer
 
-    def answer(self) -> dict[str, Any]:
-        client = self.clients.pop(0)
-        with client:
-            found: dict[str, Any] = json.loads(client.recv(1 << 20))
-            return found
+    def _ask(self, request: bytes, answers: list[dict[str, Any]]) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(20)
+            client.connect(str(self.config.control_socket))
+            client.sendall(request)
+            answers.append(json.loads(client.makefile().readline()))
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def told(self) -> list[Any]:
         """Give what the worker was told, in order."""
@@ -105,7 +118,7 @@ class Stage:
         return "has ended" if "Stop()" in self.told() else "works"
 
     def close(self) -> None:
-        for end in (*self.changed, *self.clients):
+        for end in self.changed:
             end.close()
         self.filters.end()
 
@@ -118,7 +131,9 @@ def obedient(config: Config, connection: Connection, pcap: Path | None, number: 
             message = connection.recv()
             told.write(f"{message}\n")
             if isinstance(message, SnapshotRequest):
-                connection.send({"epoch": 7})
+                connection.send(SnapshotPart(message.number, Part({"epoch": 7}, "", ""), first=True, last=True))
+            if isinstance(message, Reconfigure):
+                connection.send(Taken(message.number))
             if isinstance(message, Stop):
                 return
 
@@ -142,73 +157,6 @@ def dead(config: Config, connection: Connection, pcap: Path | None, number: int,
 def failing(config: Config, connection: Connection, pcap: Path | None, number: int, *_: object) -> None:
     """Be a worker that cannot work."""
     connection.send(Failed("cannot capture from NFQUEUE 1"))
-
-
-class FakeHost:
-    def __init__(self, stage: Stage, config: Config) -> None:
-        assert config.control_socket.exists()
-        self.device = None
-        self.upkeep = Upkeep()
-        self._stage = stage
-        stage.log.append("host made")
-
-    def _do(self, verb: str) -> None:
-        self._stage.log.append(f"host {verb}")
-        if verb in self._stage.refusal:
-            raise self._stage.refusal[verb]
-
-    open = partialmethod(_do, "opened")
-    set_up = partialmethod(_do, "set up")
-    update = partialmethod(_do, "update")
-
-    def reload(self, config: Config, between: Callable[[], None]) -> None:
-        if "reload" not in self._stage.refusal:
-            between()
-        self._do("reload")
-
-    def withdraw(self) -> list[str]:
-        self._do(f"withdrawn while the worker {self._stage.worker()}")
-        return []
-
-    def close(self) -> None:
-        self._do(f"closed while the worker {self._stage.worker()}")
-
-
-class FakeWatcher:
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        stage.changed[0].setblocking(False)
-
-    @property
-    def interfaces(self) -> list[Interface]:
-        return self._stage.interfaces
-
-    @property
-    def addresses(self) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-        return {networks(LOCAL)[0].network_address}
-
-    def fileno(self) -> int:
-        return self._stage.changed[0].fileno()
-
-    def events(self) -> list[object]:
-        try:
-            return list(self._stage.changed[0].recv(10))
-        except BlockingIOError:
-            return []
-
-    def close(self) -> None:
-        self._stage.log.append("watcher closed")
-
-
-class FakeNotifier:
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    def notify(self, text: str) -> None:
-        word = text.partition("=")[0]
-        self._stage.log.append(word)
-        if word == "READY":
-            self._stage.steps.pop(0)()
 
 
 @pytest.fixture
@@ -316,14 +264,7 @@ def test_worker_that_hangs_is_killed(
     monkeypatch.setattr(workers_module, "worker_process", deaf)
     monkeypatch.setattr(workers_module, "ANSWER_TIME", 0.05)
     monkeypatch.setattr(workers_module, "STOP_TIME", 0.05)
-
-    def ask() -> None:
-        stage.ask()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    stage.steps = [ask]
-    assert run(stage.config) == 0
-    assert stage.answer() == {"error": "the worker process does not answer"}
+    assert stage.ask() == {"error": "the worker process does not answer"}
     assert "the worker process did not end by itself; killing it" in caplog.messages
 
 
@@ -339,7 +280,7 @@ def test_defect_10_sighup_takes_the_file_anew(stage: Stage) -> None:
 
     assert stage.run(change) == 0
     assert stage.log[4:8] == ["RELOADING", "host reload", "host update", "READY"]
-    expected = Reconfigure(load(stage.config.path))
+    expected = Reconfigure(load(stage.config.path), 1)
     facts = HostFacts({"eth1": facts_of(3)}, networks(LOCAL))
     assert stage.told()[1:3] == [str(expected), str(facts)]
 
@@ -418,13 +359,7 @@ def test_host_that_refuses_to_follow_does_not_end_the_node(stage: Stage, caplog:
 
 
 def test_status_tells_of_the_node_and_of_the_worker(stage: Stage) -> None:
-    def ask() -> None:
-        stage.ask()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    stage.steps = [ask]
-    assert run(stage.config) == 0
-    answer = stage.answer()
+    answer = stage.ask()
     assert (answer["pid"], answer["epoch"]) == (os.getpid(), 7)
     assert (answer["engine"], answer["edges"]) == (form.engine(), form.edges())
     assert {"version", "uptime_s"} <= answer.keys()
@@ -441,10 +376,41 @@ def test_what_is_not_compiled_is_told_once(
 
 
 def test_unknown_request_is_refused_with_what_is_allowed(stage: Stage) -> None:
-    def ask() -> None:
-        stage.ask(b"reboot\n")
-        os.kill(os.getpid(), signal.SIGTERM)
+    assert stage.ask(b"reboot\n") == {"error": "unknown request 'reboot'; allowed: events, reload, status"}
 
-    stage.steps = [ask]
-    assert run(stage.config) == 0
-    assert stage.answer() == {"error": "unknown request 'reboot'; allowed: status"}
+
+def test_a_client_can_reload_and_learns_what_came_of_it(stage: Stage) -> None:
+    stage.write("eth1", queue="9")
+    answer = stage.ask(b"reload\n")
+    assert (answer["ok"], answer["text"]) == (True, "1 peer over 1 link")
+    assert any("[alagg] queue has changed; that takes effect after a restart" in line for line in answer["warnings"])
+    assert any(line.startswith("Reconfigure") for line in stage.told())
+
+
+def test_a_client_learns_why_a_file_is_refused(stage: Stage) -> None:
+    path = stage.config.path
+    path.write_text(path.read_text().replace("[alagg]", "[alagg]\nqueue = many"))
+    assert "[alagg] queue = many" in stage.ask(b"reload\n")["error"]
+
+
+def test_a_client_reads_events(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def eventful(config: Config, connection: Connection, pcap: Path | None, number: int, *_: object) -> None:
+        connection.send(Ready())
+        while not isinstance(connection.recv(), Stop):
+            connection.send(Happened([(1.0, LinkStateChanged("peer", "eth0", "down", "no carrier"))]))
+
+    monkeypatch.setattr(workers_module, "worker_process", eventful)
+    monkeypatch.setattr(Stage, "_ask", read_one_event)
+    answer = stage.ask()
+    assert (answer["kind"], answer["link"], answer["state"]) == ("link_state_changed", "eth0", "down")
+
+
+def read_one_event(stage: Stage, _: bytes, answers: list[dict[str, Any]]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(20)
+        client.connect(str(stage.config.control_socket))
+        client.sendall(b"events\n")
+        time.sleep(0.1)
+        stage.host_changes(*stage.interfaces[:1])
+        answers.append(json.loads(client.makefile().readline()))
+    os.kill(os.getpid(), signal.SIGTERM)

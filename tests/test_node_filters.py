@@ -10,7 +10,8 @@ import time
 from alagg.messages import HostFacts
 from alagg.node import run
 from tests.engine.helpers import networks
-from tests.test_node import LOCAL, Stage, facts_of, stage  # noqa: F401 - a fixture
+from tests.fake_host import LOCAL
+from tests.test_node import Stage, facts_of, stage  # noqa: F401 - a fixture
 
 
 def test_workers_hear_of_a_filter_that_comes(stage: Stage) -> None:  # noqa: F811

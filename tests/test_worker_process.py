@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alagg import worker as worker_module
+from alagg.control.parts import decode
 from alagg.crew import log_event
 from alagg.engine.events import LatentError, LinkStateChanged, NumberingReset
-from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop
+from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop, Taken
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
+from alagg.supervised import Supervised
 from alagg.worker import Worker, worker_process
 from tests.engine.helpers import TWO
 from tests.memory_net import MAC, write_config
@@ -80,12 +82,13 @@ def test_process_serves_its_supervisor_until_told_to_stop(
     config: Config, edges: MemoryCapture, tmp_path: Path
 ) -> None:
     both = write_config(tmp_path / "both.cfg", {"peer": (TWO, ("eth0", "eth1"))})
-    ready, first, second = answers(
-        supervise(config, None, SnapshotRequest(), UP, Reconfigure(both), SnapshotRequest(), Stop())
+    ready, first, taken, second = answers(
+        supervise(config, None, SnapshotRequest(1), UP, Reconfigure(both, 7), SnapshotRequest(2), Stop())
     )
-    assert ready == Ready()
-    assert [(link["name"], link["reason"]) for link in first["links"]] == [("eth0", "not opened yet")]
-    reasons = [(link["name"], link["reason"]) for link in second["links"]]
+    assert (ready, taken) == (Ready(), Taken(7))
+    assert (first.number, first.first, first.last, second.number) == (1, True, True, 2)
+    assert [(link["name"], link["reason"]) for link in decode([first.part])["links"]] == [("eth0", "not opened yet")]
+    reasons = [(link["name"], link["reason"]) for link in decode([second.part])["links"]]
     assert reasons == [("eth0", ""), ("eth1", "the interface does not exist")]
     assert edges.fileno() == -1
 
@@ -94,7 +97,7 @@ def test_process_ends_when_its_supervisor_is_gone(config: Config, edges: MemoryC
     ours, theirs = multiprocessing.Pipe()
     ours.send(UP)
     worker = Worker(config, 1, [edges], MemoryInjector(), lambda *_: MemoryPort())
-    worker_module._Supervised(worker, theirs)
+    Supervised(worker, theirs)
     worker.step(0)
     assert worker.running
     ours.close()
@@ -154,7 +157,7 @@ def test_port_that_cannot_be_opened_is_no_reason_to_end(
 
     monkeypatch.setattr(worker_module, "EthernetPort", refuse)
     _, state = answers(supervise(config, None, UP, SnapshotRequest(), Stop()))
-    assert state["links"][0]["reason"] == "Operation not permitted"
+    assert decode([state.part])["links"][0]["reason"] == "Operation not permitted"
 
 
 @pytest.mark.parametrize(("event", "level"), [

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         return _by_signal(path, args.config)
     for line in answer.get("warnings", ()):
         print(f"warning: {line}")
-    print(f"reloaded: {answer.get('ok', 'the configuration is in force')}")
+    print(f"reloaded: {answer.get('text', 'the configuration is in force')}")
     return 0
 
 

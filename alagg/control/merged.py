@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg.engine.link import STATES
+from alagg.control import counters
+from alagg.control.counters import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,44 +29,49 @@ def merge(snapshots: Sequence[Json]) -> Json:
         return first
     edges = [{key: each[key] for key in each if key not in ("epoch", "peers", "links")} for each in snapshots]
     return {
-        **_sum(edges),
+        **_merge_tables("", edges),
         "epoch": first["epoch"],
-        "peers": [_sum(group) for group in _groups(snapshots, "peers")],
+        "peers": [_merge_tables("", group) for group in _groups(snapshots, "peers")],
         "links": [_link(group) for group in _groups(snapshots, "links")],
         "workers": list(snapshots),
     }
 
 
 def _groups(snapshots: Sequence[Json], key: str) -> Iterable[tuple[Json, ...]]:
-    """Give what all workers say of the same peer or link."""
-    return zip(*(each[key] for each in snapshots), strict=True)
+    """Give what all workers say of the same peer or link; one that has just come or gone is not known to all."""
+    first, *others = ({(one.get("peer"), one["name"]): one for one in each[key]} for each in snapshots)
+    for name, one in first.items():
+        if all(name in other for other in others):
+            yield one, *(other[name] for other in others)
 
 
-def _sum(parts: Sequence[Json]) -> Json:
-    """Sum tables of counters; one that a worker lacks is 0 there, as an open port's are where it is closed."""
+def _merge_tables(table: str, parts: Sequence[Json]) -> Json:
+    """Merge tables of counters; one that a worker lacks is 0 there, as an open port's are where it is closed."""
     keys = dict.fromkeys(key for part in parts for key in part)
-    return {key: _merge_value(key, [part[key] for part in parts if key in part]) for key in keys}
+    return {key: _merge_values(table, key, [part[key] for part in parts if key in part]) for key in keys}
 
 
-def _merge_value(key: str, values: Sequence[Any]) -> Any:
-    if key in _SPECIAL:
-        return _SPECIAL[key](values)
+def _merge_values(table: str, key: str, values: Sequence[Any]) -> Any:
     if isinstance(values[0], dict):
-        return _sum(values)
-    return sum(values) if isinstance(values[0], int) else values[0]
+        return _merge_tables(key, values)
+    counter = counters.find(table, key)
+    if counter is not None and counter.merge in _MERGES:
+        return _MERGES[counter.merge](values)
+    return sum(values) if counter is None and isinstance(values[0], int) else values[0]
 
 
 def _median(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return round(statistics.median(known), 3) if known else None
+    return round(statistics.median(known), 6) if known else None
 
 
-_SPECIAL: Final[dict[str, Callable[[Sequence[Any]], Any]]] = {
-    "rtt_ms": _median,
-    "mtu": min,
-    "reorder_timeout_ms": max,
+_MERGES: Final[dict[str, Callable[[Sequence[Any]], Any]]] = {
+    counters.SUM: sum,
+    counters.LEAST: min,
+    counters.MOST: max,
+    counters.MEDIAN: _median,
 }
-"""What is no counter and has no fixed value either."""
+"""How values alone are merged; the rest needs a look at the whole link."""
 
 
 def _link(parts: Sequence[Json]) -> Json:
@@ -74,7 +80,8 @@ def _link(parts: Sequence[Json]) -> Json:
     reason = worst["reason"]
     if same < len(parts):
         reason = f"{reason or worst['state']} (for {same} of {len(parts)} workers)"
-    return {**_sum(parts), **_way(parts), "state": worst["state"], "reason": reason, "loss": _loss(parts)}
+    view = {"state": worst["state"], "reason": reason, "loss": _loss(parts)}
+    return {**_merge_tables("link", parts), **_way(parts), **view}
 
 
 def _way(parts: Sequence[Json]) -> Json:

@@ -3,48 +3,68 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from alagg.config import Config, LinkConfig
+    from alagg.config import Config, LinkConfig, Network
     from alagg.engine.endpoint import Endpoint
+    from alagg.engine.lane import Lane
     from alagg.engine.link import Link
     from alagg.engine.peer import Peer
     from alagg.ports.base import Capture, Injector, Port
 
 Json = dict[str, Any]
 
+PART: Final = 16
+"""Links of one part, with their peers: well under a millisecond's work."""
+_MAX_KNOWN: Final = 10_000
+"""Peers whose destinations are kept as text."""
 
-def snapshot(
+
+def parts(
     endpoint: Endpoint,
     config: Config,
-    ports: Mapping[Link, Port | None],
+    port_of: Callable[[Link], Port | None],
     captures: Sequence[Capture],
     injector: Injector,
     strangers: int = 0,
-) -> Json:
-    """Give every counter.
+) -> Iterator[tuple[Json, bool]]:
+    """Give every counter, some peers at a time, and whether that was all: packets are moved in between.
 
-    The identities that hold in it, as long as no peer was removed: `capture.captured` = the peers' `tx.captured` +
-    `drops.no_peer` + the capture's own drops; `tx.captured` = `tx.sent` + `tx.waiting` + each `tx.dropped_…`;
-    `rx.frames` = `rx.passed` + `rx.discarded` + `rx.rogue` + `rx.probes` + `rx.replies` + `rx.bad_cookie` +
-    `rx.control_frames` = the `rx_frames` of the peer's links, those included that were removed; the peers'
-    `rx.delivered` = `injector.injected` + each `injector.dropped_…`.
+    The identities that hold in all of it, as long as no peer was removed, and no packets came while it was put
+    together: `capture.captured` = the peers' `tx.captured` + `drops.no_peer` + the capture's own drops;
+    `tx.captured` = `tx.sent` + `tx.waiting` + each `tx.dropped_…`; `rx.frames` = `rx.passed` + `rx.discarded` +
+    `rx.rogue` + `rx.probes` + `rx.replies` + `rx.bad_cookie` + `rx.control_frames` = the `rx_frames` of the peer's
+    links, those included that were removed; the peers' `rx.delivered` = `injector.injected` + each
+    `injector.dropped_…`.
     """
-    peers = [endpoint.peers[peer.name] for peer in config.peers]
-    links = [
-        _link(endpoint.peers[link.peer], link, ports) for peer in config.peers for link in peer.links
-    ]
-    return {
+    part: Json = {
         "epoch": endpoint.settings.epoch,
-        "peers": [_peer(peer) for peer in peers],
-        "links": links,
+        "peers": [],
+        "links": [],
         "capture": _sum(capture.counters() for capture in captures),
         "injector": injector.counters(),
         "drops": {"no_peer": endpoint.no_peer, "stranger": strangers},
     }
+    for configured in config.peers:
+        peer = endpoint.peers[configured.name]
+        part["peers"].append(_peer(peer))
+        part["links"] += [_link(peer, link, port_of) for link in configured.links]
+        if len(part["links"]) >= PART:
+            yield part, False
+            part = {"peers": [], "links": []}
+    yield part, True
+
+
+def whole(found: Sequence[Json]) -> Json:
+    """Give one snapshot for its parts, the first of which grows to it."""
+    first, *others = found
+    for part in others:
+        for key in ("peers", "links"):
+            first[key] += part[key]
+    return first
 
 
 def _sum(counters: Iterable[dict[str, int]]) -> dict[str, int]:
@@ -58,11 +78,24 @@ def _peer(peer: Peer) -> Json:
     return {
         "name": peer.settings.name,
         "scheduler": peer.settings.scheduler,
-        "destinations": [str(network) for network in peer.settings.destinations],
+        "destinations": _texts(peer.settings.destinations),
         "advice": list(peer.dialogue.advice),
         "tx": _tx(peer),
         "rx": _rx(peer),
     }
+
+
+_known: dict[int, tuple[tuple[Network, ...], list[str]]] = {}
+
+
+def _texts(networks: tuple[Network, ...]) -> list[str]:
+    """Give networks as text; to write an address out takes longer than all that is counted for a peer."""
+    known = _known.get(id(networks))
+    if known is None or known[0] is not networks:
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known[id(networks)] = known = networks, [str(network) for network in networks]
+    return known[1]
 
 
 def _tx(peer: Peer) -> dict[str, int]:
@@ -79,43 +112,77 @@ def _tx(peer: Peer) -> dict[str, int]:
 
 
 def _rx(peer: Peer) -> Json:
-    receiver = peer.receiver
+    receiver, dialogue = peer.receiver, peer.dialogue
     lanes = receiver.lanes.values()
-    recovery = {"passed": 0, "discarded": 0, "out_of_order": 0, "rogue": 0, "lost": 0, "resets": 0}
-    for lane in lanes:
-        for key, value in lane.recovery.counters().items():
-            recovery[key] += value
-    orders = [stream.reorder for lane in lanes for stream in lane.recovery.streams()]
-    timeouts = [lane.reorder.timeout * 1000 for lane in lanes]
     return {
-        **recovery,
+        **_recovered(lanes),
         "frames": receiver.frames,
         "probes": receiver.probes,
         "replies": receiver.replies,
         "bad_cookie": receiver.bad_cookie,
         "control_frames": receiver.control_frames,
-        "bad_control": peer.dialogue.bad_control,
-        "reports": peer.dialogue.reports,
-        "held": sum(order.held for order in orders),
-        "late": sum(order.late for order in orders),
-        "given_up": sum(order.given_up for order in orders),
-        "released_alone": sum(order.alone for order in orders),
-        "overflows": sum(order.overflows for order in orders),
-        "reorder_timeout_ms": round(max(timeouts, default=0.0), 3),
+        "bad_control": dialogue.bad_control,
+        "reports": dialogue.reports,
+        **_reordered(lanes),
         "pieces_joined": receiver.pieces_joined,
-        "pieces_waiting": sum(lane.rejoiner.waiting for lane in lanes),
-        "pieces_incomplete": sum(lane.rejoiner.incomplete for lane in lanes),
-        "pieces_inconsistent": sum(lane.rejoiner.inconsistent for lane in lanes),
+        **_rejoined(lanes),
         "delivered": receiver.delivered,
-        **{f"refused_{reason}": count for reason, count in receiver.refused.items()},
+        **{_REFUSED[reason]: count for reason, count in receiver.refused.items()},
         "latent_errors": peer.latent_errors,
     }
 
 
-def _link(peer: Peer, config: LinkConfig, ports: Mapping[Link, Port | None]) -> Json:
+def _recovered(lanes: Collection[Lane]) -> dict[str, int]:
+    total = {"passed": 0, "discarded": 0, "out_of_order": 0, "rogue": 0, "lost": 0, "resets": 0}
+    for lane in lanes:
+        for key, value in lane.recovery.counters().items():
+            total[key] += value
+    return total
+
+
+def _reordered(lanes: Collection[Lane]) -> dict[str, float]:
+    held = late = given_up = alone = overflows = 0
+    timeout = 0.0
+    for lane in lanes:
+        timeout = max(timeout, lane.reorder.timeout)
+        for stream in lane.recovery.streams():
+            order = stream.reorder
+            held += order.held
+            late += order.late
+            given_up += order.given_up
+            alone += order.alone
+            overflows += order.overflows
+    return {
+        "held": held, "late": late, "given_up": given_up, "released_alone": alone, "overflows": overflows,
+        "reorder_timeout_ms": round(timeout * 1000, 3),
+    }  # fmt: skip
+
+
+def _rejoined(lanes: Collection[Lane]) -> dict[str, int]:
+    waiting = incomplete = inconsistent = 0
+    for lane in lanes:
+        rejoiner = lane.rejoiner
+        waiting += rejoiner.waiting
+        incomplete += rejoiner.incomplete
+        inconsistent += rejoiner.inconsistent
+    return {"pieces_waiting": waiting, "pieces_incomplete": incomplete, "pieces_inconsistent": inconsistent}
+
+
+class _Names(dict[str, str]):
+    """Names of counters, each put together once."""
+
+    def __missing__(self, reason: str) -> str:
+        self[reason] = name = f"refused_{reason}"
+        return name
+
+
+_REFUSED: Final = _Names()
+
+
+def _link(peer: Peer, config: LinkConfig, port_of: Callable[[Link], Port | None]) -> Json:
     link = peer.links[config.name]
     monitor = peer.monitors[link]
-    port = ports.get(link)
+    port = port_of(link)
     sends_by, sends_by_reason = (None, "") if port is None else port.sends_by
     loss, tx_loss = peer.loss(link), peer.dialogue.tx_loss(link)
     return {
@@ -142,8 +209,14 @@ def _link(peer: Peer, config: LinkConfig, ports: Mapping[Link, Port | None]) -> 
         "rx_frames": link.rx_frames,
         "rx_bytes": link.rx_bytes,
         **({} if port is None else port.counters()),
-        "malformed": sum(link.malformed.values()),
-        **{f"malformed_{reason}": count for reason, count in link.malformed.items() if count},
+        **_malformed(link),
         "probes_ignored": monitor.probes_ignored,
         "stray_replies": monitor.stray_replies,
     }
+
+
+def _malformed(link: Link) -> dict[str, int]:
+    total = sum(link.malformed.values())
+    if not total:
+        return {"malformed": 0}
+    return {"malformed": total, **{f"malformed_{reason}": count for reason, count in link.malformed.items() if count}}

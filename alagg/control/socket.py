@@ -1,25 +1,33 @@
-"""The control socket: answers `alagg status` and whoever else may ask, one line in, one JSON object out."""
+"""The control socket: who listens where, who may ask, and what may be asked; one line in, JSON lines out."""
 
 from __future__ import annotations
 
 import contextlib
 import grp
-import json
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from alagg.control.clients import Client, hang_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-MAX_CLIENTS: Final = 16
-"""Connections at the same time; more wait in the kernel's queue."""
-MAX_REQUEST: Final = 256
-"""Bytes of the longest request."""
+    from alagg.control.loop import Loop
+
+    Request = Callable[[Client, str], None]
+    """Takes who asks, and what stands behind the request's name; it answers the client, now or later."""
+
+MAX_CLIENTS: Final = 64
+"""Connections at the same time; a new one takes the place of the one that has been silent for longest."""
+BACKLOG: Final = 128
+"""Connections that wait in the kernel's queue."""
+MAX_PENDING: Final = 32 << 20
+"""Bytes of answers that wait to be read; where there are more, who has been waited for longest loses its own."""
 PATIENCE: Final = 2.0
-"""Seconds that a client may take to ask and to read."""
+"""Seconds that a client may take to ask, and between two steps of reading its answer."""
 
 
 class ControlError(OSError):
@@ -27,47 +35,110 @@ class ControlError(OSError):
 
 
 class ControlServer:
-    """Listens on a Unix stream socket; the owner polls the descriptors and calls `serve`."""
+    """Listens on a Unix stream socket, and serves its clients in a loop, none of which holds up anybody."""
 
-    def __init__(self, path: Path, group: str) -> None:
+    def __init__(self, path: Path, group: str, loop: Loop, requests: Mapping[str, Request]) -> None:
         """Listen at `path`, for root and the members of `group` (empty: root alone).
+
+        Args:
+            path: where.
+            group: the name of a group of this host.
+            loop: where the clients are served.
+            requests: what may be asked, by the first word of a line.
 
         Raises:
             ControlError: another node listens there, or the place cannot be used.
         """
         self.path = path
+        self.requests = requests
+        self.clients: list[Client] = []
+        """Those that are connected, the oldest first."""
+        self.loop = loop
+        self._ticking = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             remove_stale(path)
             _bind(self._socket, path, group)
-            self._socket.listen(MAX_CLIENTS)
+            self._socket.listen(BACKLOG)
         except (OSError, KeyError) as error:
             self._socket.close()
             raise _readable(error, path, group) from None
+        self._listen()
 
-    def fileno(self) -> int:
-        """Give the descriptor that becomes readable when a client waits."""
-        return self._socket.fileno()
+    def publish(self, event: Mapping[str, Any]) -> None:
+        """Give an event to all clients that asked for events; one that does not read loses its oldest."""
+        for client in self.clients:
+            if client.streaming:
+                client.stream(event)
 
-    def serve(self, answer: Callable[[str], dict[str, object]]) -> None:
-        """Take one client: read its line, send what `answer` gives for it, and close.
+    def handle(self, client: Client, line: str) -> None:
+        """Do what a client's line asks for."""
+        name, _, rest = line.partition(" ")
+        request = self.requests.get(name)
+        if request is None:
+            client.answer({"error": f"unknown request {name!r}; allowed: {', '.join(sorted(self.requests))}"})
+        else:
+            request(client, rest.strip())
 
-        The client gets a fixed time: one that does not read cannot hold up the supervisor for longer.
-        """
-        try:
-            client, _ = self._socket.accept()
-        except BlockingIOError:
-            return
-        with client, contextlib.suppress(OSError):
-            client.settimeout(PATIENCE)
-            request = client.recv(MAX_REQUEST).decode("ascii", "replace").strip()
-            client.sendall(json.dumps(answer(request)).encode() + b"\n")
+    def make_room(self, size: int) -> None:
+        """See that the answers that wait, and one more of `size` bytes, stay within bounds."""
+        waiting = [client for client in self.clients if client.pending]
+        pending = sum(client.pending for client in waiting)
+        for client in waiting:
+            if pending + size <= MAX_PENDING:
+                break
+            pending -= client.pending
+            client.close()
+
+    def remove(self, client: Client) -> None:
+        """Forget a client that is closed."""
+        self.clients.remove(client)
 
     def close(self) -> None:
-        """Stop listening and remove the socket's file."""
-        self._socket.close()
+        """Stop listening, hang up on all clients, and remove the socket's file; more calls do nothing."""
+        if self._socket.fileno() >= 0:
+            self.loop.unwatch(self._socket.fileno())
+            self._socket.close()
+        for client in list(self.clients):
+            client.finish()
         self.path.unlink(missing_ok=True)
+
+    def _listen(self) -> None:
+        if self._socket.fileno() >= 0:
+            self.loop.watch(self._socket.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # no descriptor is left: not at once again, for it is not going to help
+            self.loop.unwatch(self._socket.fileno())
+            self.loop.call_in(PATIENCE / 4, self._listen)
+            return
+        if len(self.clients) >= MAX_CLIENTS:
+            silent = next((client for client in self.clients if client.asking), None)
+            if silent is None:
+                with contextlib.suppress(OSError):
+                    connection.send(b'{"error": "too many clients"}\n', socket.MSG_DONTWAIT)
+                hang_up(connection)
+                return
+            silent.close()
+        self.clients.append(Client(connection, self))
+        self._tick()
+
+    def _tick(self) -> None:
+        """Look after the clients' patience as long as there are any."""
+        if self.clients and not self._ticking:
+            self._ticking = True
+            self.loop.call_in(PATIENCE / 4, self._expire)
+
+    def _expire(self) -> None:
+        self._ticking = False
+        for client in list(self.clients):
+            client.expire(PATIENCE)
+        self._tick()
 
 
 def remove_stale(path: Path) -> bool:

@@ -39,7 +39,8 @@ def run() -> int:
 
 
 def test_answer(node: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    node.update(ok="1 peer over 2 links", warnings=["[alagg] queue has changed; that takes effect after a restart"])
+    node.update(ok=True, text="1 peer over 2 links")
+    node.update(warnings=["[alagg] queue has changed; that takes effect after a restart"])
     assert run() == 0
     assert capsys.readouterr().out.splitlines() == [
         "warning: [alagg] queue has changed; that takes effect after a restart",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from alagg.control.snapshot import snapshot
+from alagg.control import snapshot
+from alagg.control.snapshot import parts, whole
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.header import SIZE
 from alagg.engine.peer import NodeSettings
@@ -43,9 +44,14 @@ class Bench:
         self.endpoint.link_changed(link, is_open=True, mtu=mtu, reason="", now=0.0)
 
     def snapshot(self) -> dict[str, Any]:
-        found = snapshot(self.endpoint, self.config, self.ports, [self.capture], self.injector)
+        found = whole(self.parts())
         assert json.loads(json.dumps(found)) == found, "must pass through JSON as it is"
         return found
+
+    def parts(self) -> list[dict[str, Any]]:
+        found = list(parts(self.endpoint, self.config, self.ports.get, [self.capture], self.injector))
+        assert [last for _, last in found] == [False] * (len(found) - 1) + [True]
+        return [part for part, _ in found]
 
     def close(self) -> None:
         for port in self.ports.values():
@@ -112,3 +118,12 @@ def test_peer_shows_what_it_received(bench: Bench) -> None:
     bench.endpoint.flush(0.0)
     rx = bench.snapshot()["peers"][1]["rx"]
     assert (rx["held"], rx["delivered"], rx["refused_foreign_source"]) == (0, 3, 1)
+
+
+def test_many_links_come_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker moves packets between two parts: each is a bounded piece of work."""
+    at_once = bench.snapshot()
+    monkeypatch.setattr(snapshot, "PART", 1)
+    found = bench.parts()
+    assert [[link["name"] for link in part["links"]] for part in found] == [["eth9"], ["eth0", "eth1"], []]
+    assert whole(found) == at_once

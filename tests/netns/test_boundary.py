@@ -1,0 +1,127 @@
+"""What happens around a node holds up no packet: a stopped supervisor, a full disk under the log, silent clients."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from alagg.lab import measure
+from alagg.lab.topology import Lab
+from tests.netns.conftest import running, say
+from tests.netns.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.netns
+
+INTERVAL: Final = 0.005
+STOPPED: Final = 10.0
+"""Seconds for which a supervisor is stopped."""
+GAP: Final = 0.01
+"""Seconds by which an answer may be late, besides what the machine took for itself."""
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with running(Lab(links=2)) as built:
+        yield built
+
+
+def lose_nothing(lab: Lab, seconds: float, meanwhile: Callable[[], None]) -> None:
+    """Send pings both ways while something happens: none is lost, and hardly any is late."""
+    count = round(seconds / INTERVAL)
+    with ExitStack() as stack:
+        heartbeat = stack.enter_context(Heartbeat())
+        ways = [(lab.a, lab.b), (lab.b, lab.a)]
+        pings = [measure.ping(one, other, count=count, interval=INTERVAL) for one, other in ways]
+        for ping in pings:
+            stack.callback(ping.stop)
+        meanwhile()
+        results = [ping.result() for ping in pings]
+    say(*results, f"longest pause of a processor: {heartbeat.longest_pause * 1e3:.1f} ms")
+    for result in results:
+        assert (result.sent, result.lost, result.duplicated) == (count, 0, 0)
+        assert result.longest_gap <= INTERVAL + GAP + heartbeat.longest_pause
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def flap(lab: Lab, times: int = 3) -> None:
+    """Take a link away and back: events, and lines of the log."""
+    for _ in range(times):
+        lab.a.link_down(1)
+        time.sleep(0.2)
+        lab.a.link_up(1)
+        time.sleep(0.3)
+
+
+@pytest.mark.slow
+def test_a_stopped_supervisor_holds_up_nothing(lab: Lab) -> None:
+    """Somebody asks it for a status before, and it is told of a link that comes and goes."""
+    node = lab.a.node
+
+    def meanwhile() -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.connect(str(node.socket))
+            with stopped(node.pid):
+                client.sendall(b"status\n")
+                flap(lab)
+                time.sleep(STOPPED)
+            client.settimeout(10)
+            assert client.recv(1 << 16)
+
+    lose_nothing(lab, STOPPED + 3, meanwhile)
+    lab.await_links()
+
+
+def test_a_hundred_silent_clients_hold_up_nothing(lab: Lab) -> None:
+    node = lab.a.node
+
+    def meanwhile() -> None:
+        with ExitStack() as stack:
+            for says in (b"", b"sta", b"status\n", b"events\n") * 25:
+                client = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                client.connect(str(node.socket))
+                client.sendall(says)
+            start = time.monotonic()
+            assert node.status()["links"]
+            say(f"a status among them: {(time.monotonic() - start) * 1e3:.0f} ms")
+            flap(lab)
+
+    lose_nothing(lab, 3, meanwhile)
+
+
+def test_a_full_disk_holds_up_nothing(lab: Lab, tmp_path: Path) -> None:
+    """The log's file lies on a disk of 64 kB, which is full."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "alagg-test", place], check=True)
+    try:
+        node = lab.a.node
+        node.stop()
+        node.log = place / "node.log"
+        node.start()
+        lab.await_links()
+        with pytest.raises(OSError, match="No space left"):
+            (place / "rest").write_bytes(bytes(1 << 17))
+        lose_nothing(lab, 3, lambda: flap(lab))
+        assert node.stop() == 0
+    finally:
+        lab.a.node.log = lab.a.node.config.with_suffix(".log")
+        subprocess.run(["umount", place], check=True)
