@@ -125,10 +125,11 @@ def test_watcher_survives_losing_messages(hosts: Hosts, watcher: Watcher) -> Non
 
 def test_leaves_no_thread_and_no_descriptor(hosts: Hosts) -> None:
     eth0()
+    threads = set(threading.enumerate())  # those of earlier tests may still be ending
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         eth0()
         Watcher().close()
         netlink.path(ip_address("192.0.2.1"))
-    assert threading.active_count() == 1
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert set(threading.enumerate()) <= threads
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
