@@ -166,14 +166,18 @@ class Sender:
         self.due = min(self.due, batch.time + _RETRY)
 
     def _settle_again(self, waiting: list[_Waiting], taken: list[bool]) -> None:
+        kept = []
         for one, ok in zip(waiting, taken, strict=True):
+            if one.first not in self._untaken:  # its packet was given up while this piece was tried
+                continue
             if not ok:
+                kept.append(one)
                 continue
             self._untaken[one.first] -= 1
             if not self._untaken[one.first]:
                 del self._untaken[one.first]
                 self.sent += 1
-        self._keep([one for one, ok in zip(waiting, taken, strict=True) if not ok])
+        self._keep(kept)
 
     def _keep(self, waiting: list[_Waiting]) -> None:
         """Have pieces wait, in the order of their numbers: those that were tried again come first."""

@@ -340,6 +340,6 @@ def test_worker_that_dies_ends_the_node_in_one_line(lab: Lab) -> None:
         small.a.run(["kill", "-KILL", str(worker)])
         process = node._started()
         assert process.wait(10) == 1
-        assert node.tail(1) == "alagg: the worker process has died; its own message stands above"
+        assert node.tail(1) == "alagg: the worker process has died (killed by SIGKILL)"
         assert not small.a.run(["iptables-legacy", "-S", "OUTPUT"]).stdout.count("NFQUEUE")
         assert not small.a.run(["ip", "link", "show", "alagg0"], check=False).stdout
