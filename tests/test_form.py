@@ -20,7 +20,7 @@ ASK: Final = """
 import alagg.engine.receiver, alagg.engine.scheduler, alagg.worker
 from alagg import form
 from alagg.ports import ethernet, nfqueue
-print(form.engine(), form.edges(), nfqueue.Reader.__module__, ethernet.Sender.__module__, sep="\\n")
+print(form.engine(), form.edges(), nfqueue.Reader.__module__, ethernet.FrameSender.__module__, sep="\\n")
 """
 
 

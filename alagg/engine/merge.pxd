@@ -11,20 +11,20 @@ cdef class Merger:
     cdef public Py_ssize_t merged, super_packets
     cdef list _items
     cdef dict _open
-    cdef _Run _last
+    cdef _Train _last
     cdef list _joined
 
-    @cython.locals(items=list, packet=bytes, run=_Run)
+    @cython.locals(items=list, packet=bytes, train=_Train)
     cpdef list merge(self, packets)
 
-    @cython.locals(p=octets_in, length=Py_ssize_t, at=Py_ssize_t, start=Py_ssize_t, run=_Run)
+    @cython.locals(p=octets_in, length=Py_ssize_t, at=Py_ssize_t, start=Py_ssize_t, train=_Train)
     cdef void _take(self, bytes packet) except *
 
-    @cython.locals(run=_Run)
-    cdef _Run _run_of(self, bytes packet, Py_ssize_t at)
-    cdef _close(self, _Run run)
+    @cython.locals(train=_Train)
+    cdef _Train _train_of(self, bytes packet, Py_ssize_t at)
+    cdef _close(self, _Train train)
 
-cdef class _Run:
+cdef class _Train:
     cdef Py_ssize_t index, _at, _start, _step, _length
     cdef bytes flow
     cdef list packets

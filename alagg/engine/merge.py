@@ -66,19 +66,19 @@ class Merger:
         self.super_packets = 0
         """Super-packets made."""
         self._items: list[Item] = []
-        self._open: dict[bytes, _Run] = {}
-        self._last: _Run | None = None
-        """The open run that the last packet met."""
-        self._joined: list[_Run] = []
+        self._open: dict[bytes, _Train] = {}
+        self._last: _Train | None = None
+        """The open train that the last packet met."""
+        self._joined: list[_Train] = []
 
     def merge(self, packets: Sequence[bytes]) -> list[Item]:
         """Give the packets, whole IP packets, as items to write; the work for each is bounded."""
         items = self._items = []
         for packet in packets:
             self._take(packet)
-        for run in self._joined:
-            items[run.index] = run.item()
-            self.merged += len(run.packets)
+        for train in self._joined:
+            items[train.index] = train.item()
+            self.merged += len(train.packets)
         self.super_packets += len(self._joined)
         self._open.clear()
         self._last = None
@@ -87,7 +87,7 @@ class Merger:
         return items
 
     def _take(self, packet: bytes) -> None:
-        """Let a packet join its flow's open run, or stand alone and perhaps open one."""
+        """Let a packet join its flow's open train, or stand alone and perhaps open one."""
         p = packet
         length = len(packet)
         at = _transport(p, length)
@@ -101,33 +101,33 @@ class Merger:
         start = _payload(p, at, length)
         if start and not _intact(p, at, length):
             start = 0
-        run = self._run_of(packet, at)
-        if run is not None:
-            if start and run.fits(packet):
-                if len(run.packets) == 1:
-                    self._joined.append(run)
-                if run.join(packet):
-                    self._close(run)
+        train = self._train_of(packet, at)
+        if train is not None:
+            if start and train.fits(packet):
+                if len(train.packets) == 1:
+                    self._joined.append(train)
+                if train.join(packet):
+                    self._close(train)
                 return
-            self._close(run)
+            self._close(train)
         if start and p[at + 13] & _PSH_FIN == 0:
-            self._last = run = _Run(packet, at, start, len(self._items))
-            self._open[run.flow] = run
+            self._last = train = _Train(packet, at, start, len(self._items))
+            self._open[train.flow] = train
         self._items.append((ALONE, packet, [], 0))
 
-    def _run_of(self, packet: bytes, at: int) -> _Run | None:
-        """Find the open run of a packet's flow; mostly it is the last one's."""
-        run = self._last
-        if run is None or not run.carries(packet, at):
-            run = self._last = self._open.get(_flow(packet, at))
-        return run
+    def _train_of(self, packet: bytes, at: int) -> _Train | None:
+        """Find the open train of a packet's flow; mostly it is the last one's."""
+        train = self._last
+        if train is None or not train.carries(packet, at):
+            train = self._last = self._open.get(_flow(packet, at))
+        return train
 
-    def _close(self, run: _Run) -> None:
-        del self._open[run.flow]
+    def _close(self, train: _Train) -> None:
+        del self._open[train.flow]
         self._last = None
 
 
-class _Run:
+class _Train:
     """Packets of one flow that follow each other; the first one's header stands for all."""
 
     def __init__(self, packet: bytes, at: int, start: int, index: int) -> None:
@@ -142,7 +142,7 @@ class _Run:
         self._last_flags = 0
 
     def carries(self, packet: bytes, at: int) -> bool:
-        """Tell whether a packet is of the run's flow: addresses and ports are the same."""
+        """Tell whether a packet is of the train's flow: addresses and ports are the same."""
         first = self.packets[0]
         return at == self._at and octets.same(packet, first, 12 if at == 20 else 8, at + 4)
 

@@ -6,7 +6,7 @@ from typing_extensions import Self
 from alagg.ports.base import Arrival
 
 @final
-class Sender:
+class FrameSender:
     """Sends frames on one socket."""
 
     def __new__(cls, sock: socket) -> Self: ...
@@ -18,7 +18,7 @@ class Sender:
         """
 
 @final
-class Receiver:
+class FrameReceiver:
     """Receives frames with payloads of at most `size` bytes on one socket."""
 
     def __new__(cls, sock: socket, size: int) -> Self: ...

@@ -63,7 +63,7 @@ DEF SMALL = 256        # payloads up to here are copied: the larger object is us
 
 
 @cython.final
-cdef class Sender:
+cdef class FrameSender:
     """Sends frames on one socket."""
 
     cdef int _descriptor
@@ -124,7 +124,7 @@ cdef class Sender:
 
 
 @cython.final
-cdef class Receiver:
+cdef class FrameReceiver:
     """Receives frames with payloads of at most `size` bytes on one socket.
 
     The kernel writes each payload into the bytes object that it is handed over as. Objects that nobody has kept, those

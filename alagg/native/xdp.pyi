@@ -3,7 +3,7 @@ from typing import final
 from typing_extensions import Self
 
 @final
-class Sender:
+class XdpSender:
     """Sends frames of at most 2,048 bytes, Ethernet header included, by one queue of an interface."""
 
     def __new__(cls, interface: int, queue: int) -> Self: ...

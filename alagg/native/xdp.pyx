@@ -94,7 +94,7 @@ DEF STALLS = 4       # calls beyond those, before what is left has to wait
 
 
 @cython.final
-cdef class Sender:
+cdef class XdpSender:
     """Sends frames of at most 2,048 bytes, Ethernet header included, by one queue of an interface."""
 
     cdef int _descriptor

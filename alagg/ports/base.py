@@ -24,10 +24,6 @@ A frame too short for a header has zeros in its place, and None."""
 class Port(Protocol):
     """One local attachment, such as an interface; every link over it has a remote address of its own."""
 
-    @property
-    def mtu(self) -> int:
-        """Bytes of the largest frame (Alagg header and payload) that the port takes."""
-
     def fileno(self) -> int:
         """Give the descriptor that becomes readable when `receive` has something; -1 while the port is down."""
 

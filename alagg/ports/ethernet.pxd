@@ -14,7 +14,6 @@ cdef class EthernetPort:
     cdef public str _reason
     cdef public str _refusal
     cdef readonly object _opener
-    cdef readonly int mtu
     cdef readonly bytes suffix
     cdef object _sender
     cdef object _receiver

@@ -22,14 +22,14 @@ from alagg import form
 from alagg.engine.header import SIZE
 
 if TYPE_CHECKING or form.edges() == "plain":
-    from alagg.ports.packet import Receiver, Sender
+    from alagg.ports.packet import FrameReceiver, FrameSender
 else:
-    from alagg.native.packet import Receiver, Sender
+    from alagg.native.packet import FrameReceiver, FrameSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from alagg.native.xdp import Sender as XdpSender
+    from alagg.native.xdp import XdpSender
     from alagg.ports.base import Arrival
 
 ETHERNET_HEADER: Final = 14
@@ -47,7 +47,6 @@ _PACKET_STATISTICS: Final = 6
 _PACKET_IGNORE_OUTGOING: Final = 23
 _SO_ATTACH_FILTER: Final = 26
 _SO_RCVBUFFORCE: Final = 33
-_SIOCGIFMTU: Final = 0x8921
 _SIOCGIFHWADDR: Final = 0x8927
 
 # Classic BPF (linux/filter.h): opcode, jump if true, jump if false, operand.
@@ -108,7 +107,6 @@ class EthernetPort:
         """Why AF_XDP cannot be had although it is wanted."""
         self._opener = threading.Thread()
         try:
-            self.mtu = _mtu(self._receiving, interface)
             # What follows the remote address in the Ethernet header of every frame sent.
             self.suffix = _own_mac(self._receiving, interface) + ethertype.to_bytes(2, "big")
             # Nothing is received before bind, so no frame slips past the filter.
@@ -122,8 +120,8 @@ class EthernetPort:
         except BaseException:
             self.close()
             raise
-        self._sender = Sender(self._sending)
-        self._receiver = Receiver(self._receiving, LARGEST_PAYLOAD)
+        self._sender = FrameSender(self._sending)
+        self._receiver = FrameReceiver(self._receiving, LARGEST_PAYLOAD)
 
     def fileno(self) -> int:
         """Give the descriptor that becomes readable when frames wait."""
@@ -252,12 +250,7 @@ def _xdp_sender(interface: str, queue: int) -> XdpSender:
         raise OSError(errno.ENOSYS, "only the compiled form has it")
     from alagg.native import xdp  # noqa: PLC0415 - only where it was built
 
-    return xdp.Sender(socket.if_nametoindex(interface), queue)
-
-
-def _mtu(sock: socket.socket, interface: str) -> int:
-    answer = fcntl.ioctl(sock, _SIOCGIFMTU, struct.pack("16si20x", interface.encode(), 0))
-    return int(struct.unpack_from("=i", answer, 16)[0])
+    return xdp.XdpSender(socket.if_nametoindex(interface), queue)
 
 
 def _own_mac(sock: socket.socket, interface: str) -> bytes:

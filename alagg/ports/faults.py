@@ -55,11 +55,6 @@ class Faults:
         """Second copies and held frames that found the link full."""
         self._held: list[bytes] = []
 
-    @property
-    def mtu(self) -> int:
-        """Bytes of the largest frame."""
-        return self.port.mtu
-
     def fileno(self) -> int:
         """Give the wrapped port's descriptor."""
         return self.port.fileno()

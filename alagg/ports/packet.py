@@ -16,7 +16,7 @@ ETHERNET_HEADER = 14
 """Bytes of the Ethernet header."""
 
 
-class Sender:
+class FrameSender:
     """Sends frames on one socket."""
 
     def __init__(self, sock: socket) -> None:
@@ -43,7 +43,7 @@ class Sender:
         return at // stride
 
 
-class Receiver:
+class FrameReceiver:
     """Receives frames with payloads of at most `size` bytes on one socket."""
 
     def __init__(self, sock: socket, size: int) -> None:

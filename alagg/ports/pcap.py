@@ -101,11 +101,6 @@ class Pcap:
         self._file = file
         self._suffix = suffix
 
-    @property
-    def mtu(self) -> int:
-        """Bytes of the largest frame."""
-        return self.port.mtu
-
     def fileno(self) -> int:
         """Give the wrapped port's descriptor."""
         return self.port.fileno()

@@ -45,11 +45,6 @@ class Trace:
         self.name = name
         self._log = log
 
-    @property
-    def mtu(self) -> int:
-        """Bytes of the largest frame."""
-        return self.port.mtu
-
     def fileno(self) -> int:
         """Give the wrapped port's descriptor."""
         return self.port.fileno()

@@ -62,7 +62,7 @@ def test_both_forms_send_the_frames(prefix: bytes, stride: int, frames: list[tup
         with joined() as (ours, theirs):
             headers = bytearray().join(header for header, _ in frames)
             payloads = [payload for _, payload in frames]
-            assert form("packet").Sender(ours).send(prefix, headers, payloads) == len(frames)
+            assert form("packet").FrameSender(ours).send(prefix, headers, payloads) == len(frames)
             assert [theirs.recv(1 << 17) for _ in frames] == [prefix + header + payload for header, payload in frames]
 
 
@@ -77,7 +77,7 @@ def test_both_forms_receive_the_frames(frames: list[tuple[bytes, int]], size: in
     """Payloads of every way: copied, in an object of their own, joined from two places, cut off."""
     for form in FORMS.values():
         with joined() as (ours, theirs):
-            receiver = form("packet").Receiver(theirs, size)
+            receiver = form("packet").FrameReceiver(theirs, size)
             found: list[tuple[bytes, bytes, bytes]] = []
             for start in range(0, len(frames), BATCH):
                 batch = list(enumerate(frames))[start : start + BATCH]
@@ -102,14 +102,14 @@ def flat(arrivals: Any) -> list[tuple[bytes, bytes, bytes]]:
 def test_frame_too_short_for_a_header_comes_without(edge: Any, pair: Pair, size: int) -> None:
     pair[0].send(b"targetsource\x88\xb5".ljust(size, b"h"))
     pair[0].send(b"targetsource\x88\xb5" + b"H" * 24)
-    assert edge.Receiver(pair[1], 100).receive() == [(b"source", bytes(24) + b"H" * 24, [None, b""])]
+    assert edge.FrameReceiver(pair[1], 100).receive() == [(b"source", bytes(24) + b"H" * 24, [None, b""])]
 
 
 @given(st.lists(st.tuples(st.integers(0, 1600), st.booleans(), st.booleans()), max_size=60), st.integers(1, 9))
 def test_payload_that_somebody_keeps_never_changes(frames: list[tuple[int, bool, bool]], at_once: int) -> None:
     """Objects that nobody keeps are read into again; hashes that were asked for follow what is in them."""
     with joined() as (ours, theirs):
-        receiver = compiled("packet").Receiver(theirs, 2000)
+        receiver = compiled("packet").FrameReceiver(theirs, 2000)
         kept: list[tuple[bytes, bytes]] = []
         for start in range(0, len(frames), at_once):
             batch = frames[start : start + at_once]
@@ -131,7 +131,7 @@ def test_payload_that_somebody_keeps_never_changes(frames: list[tuple[int, bool,
 
 
 def test_headers_of_another_size_may_follow(edge: Any, pair: Pair) -> None:
-    sender = edge.Sender(pair[0])
+    sender = edge.FrameSender(pair[0])
     for size in (28, 24, 64, 28):
         assert sender.send(PREFIX, bytearray(b"h" * size + b"H" * size), [b"one", b"other"]) == 2
         assert [pair[1].recv(100) for _ in "12"] == [PREFIX + b"h" * size + b"one", PREFIX + b"H" * size + b"other"]
@@ -142,21 +142,21 @@ def test_more_than_one_call_takes(edge: Any, pair: Pair) -> None:
     """600 frames: the compiled form hands 256 to the kernel at once."""
     headers, numbers = numbered(600)
     pair[0].setsockopt(socket.SOL_SOCKET, 32, 8 << 20)  # SO_SNDBUFFORCE; without the right for it there is less room
-    taken = edge.Sender(pair[0]).send(PREFIX, headers, numbers)
+    taken = edge.FrameSender(pair[0]).send(PREFIX, headers, numbers)
     assert [pair[1].recv(100) for _ in range(taken)] == [PREFIX + b"%024d%d" % (at, at) for at in range(taken)]
     assert taken > 256
 
 
 def test_full_link_takes_the_first_ones(edge: Any, pair: Pair) -> None:
     headers, payloads = numbered(100_000)
-    taken = edge.Sender(pair[0]).send(PREFIX, headers, payloads)
+    taken = edge.FrameSender(pair[0]).send(PREFIX, headers, payloads)
     assert 0 < taken < len(payloads)
-    assert edge.Sender(pair[0]).send(PREFIX, headers, payloads) == 0
+    assert edge.FrameSender(pair[0]).send(PREFIX, headers, payloads) == 0
     assert [pair[1].recv(100)[38:] for _ in range(taken)] == payloads[:taken]
 
 
 def test_failure_behind_frames_that_were_taken_comes_with_the_next_call(edge: Any, pair: Pair) -> None:
-    sender = edge.Sender(pair[0])
+    sender = edge.FrameSender(pair[0])
     huge = bytes(8 << 20)
     assert sender.send(PREFIX, bytearray(72), [b"", huge, b""]) == 1
     with pytest.raises(OSError) as caught:
@@ -167,7 +167,7 @@ def test_failure_behind_frames_that_were_taken_comes_with_the_next_call(edge: An
 def test_other_side_that_is_gone_is_an_error(edge: Any, pair: Pair) -> None:
     pair[1].close()
     with pytest.raises(OSError) as caught:
-        edge.Sender(pair[0]).send(PREFIX, bytearray(24), [b""])
+        edge.FrameSender(pair[0]).send(PREFIX, bytearray(24), [b""])
     assert caught.value.errno == errno.EPIPE
 
 
@@ -175,7 +175,7 @@ def test_socket_that_cannot_receive_is_an_error(edge: Any, pair: Pair) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as unconnected:
         unconnected.setblocking(False)
         with pytest.raises(OSError) as caught:
-            edge.Receiver(unconnected, 100).receive()
+            edge.FrameReceiver(unconnected, 100).receive()
         assert caught.value.errno == errno.ENOTCONN
 
 
@@ -184,7 +184,7 @@ def test_socket_that_cannot_receive_is_an_error(edge: Any, pair: Pair) -> None:
 ])
 def test_impossible_batch_is_refused(pair: Pair, prefix: bytes, headers: int) -> None:
     with pytest.raises(ValueError, match="an Alagg header for each payload"):
-        compiled("packet").Sender(pair[0]).send(prefix, bytearray(headers), [b"", b""])
+        compiled("packet").FrameSender(pair[0]).send(prefix, bytearray(headers), [b"", b""])
 
 
 @pytest.mark.parametrize(("prefix", "headers", "payloads"), [
@@ -193,23 +193,23 @@ def test_impossible_batch_is_refused(pair: Pair, prefix: bytes, headers: int) ->
 ])
 def test_what_is_no_bytes_is_refused(pair: Pair, prefix: Any, headers: Any, payloads: Any) -> None:
     with pytest.raises(TypeError):
-        compiled("packet").Sender(pair[0]).send(prefix, headers, payloads)
+        compiled("packet").FrameSender(pair[0]).send(prefix, headers, payloads)
 
 
 @pytest.mark.parametrize("size", [-1, 0, (1 << 20) + 1])
 def test_impossible_size_is_refused(pair: Pair, size: int) -> None:
     with pytest.raises(ValueError, match="1 byte to 1 MiB"):
-        compiled("packet").Receiver(pair[0], size)
+        compiled("packet").FrameReceiver(pair[0], size)
 
 
 def test_nothing_is_kept(pair: Pair) -> None:
     edge = compiled("packet")
-    sender, receiver = edge.Sender(pair[0]), edge.Receiver(pair[1], 2000)
+    sender, receiver = edge.FrameSender(pair[0]), edge.FrameReceiver(pair[1], 2000)
 
     def exchange() -> None:
         assert sender.send(PREFIX, bytearray(24 * 4), [bytes(size) for size in (0, 1000, 1500, 1900)]) == 4
         assert len(flat(receiver.receive())) == 4
 
     assert growth(exchange) < ALLOWED
-    assert growth(lambda: edge.Receiver(pair[1], 2000)) < ALLOWED
-    assert growth(lambda: edge.Sender(pair[0])) < ALLOWED
+    assert growth(lambda: edge.FrameReceiver(pair[1], 2000)) < ALLOWED
+    assert growth(lambda: edge.FrameSender(pair[0])) < ALLOWED

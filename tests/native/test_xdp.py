@@ -46,7 +46,7 @@ class Wire:
         with inside(self.lab.a):
             for _ in range(500):
                 try:
-                    return compiled("xdp").Sender(socket.if_nametoindex("eth0"), 0)
+                    return compiled("xdp").XdpSender(socket.if_nametoindex("eth0"), 0)
                 except OSError as error:
                     if error.errno != errno.EBUSY:
                         raise
@@ -214,7 +214,7 @@ def test_interface_that_is_deleted_is_told(wire: Wire) -> None:
 
 def test_queue_has_one_owner_and_is_free_again_after_it(wire: Wire) -> None:
     with inside(wire.lab.a), pytest.raises(OSError) as caught:
-        compiled("xdp").Sender(socket.if_nametoindex("eth0"), 0)
+        compiled("xdp").XdpSender(socket.if_nametoindex("eth0"), 0)
     assert caught.value.errno == errno.EBUSY
     for _ in range(5):
         wire.sender.close()
@@ -230,7 +230,7 @@ def test_interface_or_queue_that_does_not_exist_is_refused(shared: Wire) -> None
     with inside(shared.lab.a):
         for interface, queue in ((9999, 0), (socket.if_nametoindex("eth0"), 64)):
             with pytest.raises(OSError):
-                compiled("xdp").Sender(interface, queue)
+                compiled("xdp").XdpSender(interface, queue)
 
 
 def test_nothing_is_kept(shared: Wire) -> None:
