@@ -299,6 +299,7 @@ class Node:
             "uptime_s": round(time.monotonic() - self.started, 3),
             "engine": form.engine(),
             "edges": form.edges(),
+            "put_back": self._host.upkeep.told(time.monotonic()),
         }
         client.answer_text(parts.answer(found, node))
 

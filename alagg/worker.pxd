@@ -30,6 +30,7 @@ cdef class Worker:
     cdef public object _open_port
     cdef double _next_retry
     cdef double _busy_until
+    cdef object _recent
     cdef public object _poll
     cdef dict _handlers
 

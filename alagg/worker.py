@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from alagg import form
 from alagg.control import logs
+from alagg.control.recent import Recent
 from alagg.control.snapshot import Json, parts, whole
 from alagg.crew import Crew, log_event
 from alagg.engine.endpoint import Endpoint
@@ -109,6 +110,7 @@ class Worker:
         self._next_retry = now + _RETRY
         self._busy_until = float("-inf")
         """While this lasts, the loop polls without sleeping (`busy_poll`)."""
+        self._recent = Recent()
         self._poll = Poller()
         self._handlers: dict[int, Callable[[float], None]] = {}
         node = NodeSettings(
@@ -206,7 +208,10 @@ class Worker:
 
     def snapshot_parts(self) -> Iterator[tuple[Json, bool]]:
         """Give every counter, a bounded piece of work at a time."""
-        return parts(self.endpoint, self.config, self._port_of, self.captures, self.injector, self.strangers)
+        return parts(
+            self.endpoint, self.config, self._port_of, self.captures, self.injector, self.strangers, self._recent,
+            self.clock(),
+        )  # fmt: skip
 
     def _port_of(self, link: Link) -> Port | None:
         return self.remotes[link][0].port
@@ -276,6 +281,7 @@ class Worker:
             return
         self._next_retry = now + _RETRY
         self.crew.flush()
+        self._recent.look(self.remotes, self._port_of, now)
         self._size_captures()
         for slot in self.slots.values():
             if slot.port is None:

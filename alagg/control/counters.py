@@ -50,6 +50,7 @@ LINK: Final = (
     Counter("type", TEXT, "", "what it is", FIRST),
     Counter("interface", TEXT, "", "the local interface", FIRST),
     Counter("mac", TEXT, "", "the peer's address on it", FIRST),
+    Counter("rate_bps", GAUGE, "bit/s", "what `rate` allows; null without it", FIRST),
     Counter(
         "state", TEXT, "",
         "`up`; `silent`: can send, but the peer has not answered yet or no longer does; `down`", WORST,
@@ -80,6 +81,7 @@ LINK: Final = (
         "malformed_REASON", COUNTER, "frames",
         "those of them with this reason: `bad_checksum`, `truncated`, `bad_length`, `unknown_version`, …",
     ),
+    Counter("recent", TEXT, "", "how much of that in the last minute: the next table", FIRST),
     Counter("probes_ignored", COUNTER, "frames", "more probes than a peer has reason to send"),
     Counter("stray_replies", COUNTER, "frames", "answers to probes that nobody sent"),
     Counter(
@@ -88,6 +90,16 @@ LINK: Final = (
     ),
 )  # fmt: skip
 """What is told of each link."""
+
+RECENT: Final = (
+    Counter("seconds", GAUGE, "seconds", "how long that was: a minute, or less in the node's first", MOST),
+    Counter("tx_frames", GAUGE, "frames", "as above"),
+    Counter("tx_dropped_full", GAUGE, "frames", "as above"),
+    Counter("rx_frames", GAUGE, "frames", "as above"),
+    Counter("rx_dropped", GAUGE, "frames", "as above"),
+    Counter("malformed", GAUGE, "frames", "as above"),
+)
+"""How much a link's counters have grown in the last minute."""
 
 TX: Final = (
     Counter("captured", COUNTER, "packets", "packets for it that were caught"),
@@ -185,7 +197,9 @@ DROPS: Final = (
 )  # fmt: skip
 """What is lost between the edges and the peers."""
 
-TABLES: Final = {"link": LINK, "tx": TX, "rx": RX, "capture": CAPTURE, "injector": INJECTOR, "drops": DROPS}
+TABLES: Final = {
+    "link": LINK, "recent": RECENT, "tx": TX, "rx": RX, "capture": CAPTURE, "injector": INJECTOR, "drops": DROPS,
+}  # fmt: skip
 """All of them, by the name that stands above them in a status."""
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from alagg.control.recent import Recent
+from alagg.engine.addresses import in_words
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
@@ -30,6 +33,8 @@ def parts(
     captures: Sequence[Capture],
     injector: Injector,
     strangers: int = 0,
+    recent: Recent | None = None,
+    now: float = 0.0,
 ) -> Iterator[tuple[Json, bool]]:
     """Give every counter, some peers at a time, and whether that was all: packets are moved in between.
 
@@ -40,6 +45,7 @@ def parts(
     links, those included that were removed; the peers' `rx.delivered` = `injector.injected` + each
     `injector.dropped_…`.
     """
+    recent = recent or Recent()
     part: Json = {
         "epoch": endpoint.settings.epoch,
         "peers": [],
@@ -50,8 +56,11 @@ def parts(
     }
     for configured in config.peers:
         peer = endpoint.peers[configured.name]
-        part["peers"].append(_peer(peer))
-        part["links"] += [_link(peer, link, port_of) for link in configured.links]
+        part["peers"].append(_peer(peer, now))
+        for config_of_link in configured.links:
+            link = peer.links[config_of_link.name]
+            grown = recent.since(link, port_of(link), now)
+            part["links"].append({**_link(peer, config_of_link, port_of), "recent": grown})
         if len(part["links"]) >= PART:
             yield part, False
             part = {"peers": [], "links": []}
@@ -74,15 +83,25 @@ def _sum(counters: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def _peer(peer: Peer) -> Json:
+def _peer(peer: Peer, now: float) -> Json:
     return {
         "name": peer.settings.name,
         "scheduler": peer.settings.scheduler,
         "destinations": _texts(peer.settings.destinations),
         "advice": list(peer.dialogue.advice),
+        "refused": _refused(peer, now),
         "tx": _tx(peer),
         "rx": _rx(peer),
     }
+
+
+def _refused(peer: Peer, now: float) -> Json:
+    """Give the last packet that was refused, by reason."""
+    found = {}
+    for reason, (since, packet) in peer.receiver.refused_last.items():
+        source, destination = in_words(packet)
+        found[reason] = {"source": source, "destination": destination, "seconds_ago": round(max(now - since, 0.0), 1)}
+    return found
 
 
 _known: dict[int, tuple[tuple[Network, ...], list[str]]] = {}
@@ -191,6 +210,7 @@ def _link(peer: Peer, config: LinkConfig, port_of: Callable[[Link], Port | None]
         "type": config.type,
         "interface": config.interface,
         "mac": config.mac.hex(":"),
+        "rate_bps": config.rate,
         "state": peer.state(link),
         "reason": link.reason,
         "mtu": link.mtu,

@@ -73,6 +73,16 @@ def source_and_destination(packet: bytes) -> bytes:
     return b""
 
 
+def in_words(packet: bytes) -> tuple[str, str]:
+    """Give both addresses of an IP packet, or of its beginning, as text; empty for what is no IP packet."""
+    version = packet[0] >> 4 if packet else 0
+    start, size = {4: (12, 4), 6: (8, 16)}.get(version, (0, 0))
+    if not size or len(packet) < start + 2 * size:
+        return "", ""
+    first, second = packet[start : start + size], packet[start + size : start + 2 * size]
+    return str(ipaddress.ip_address(first)), str(ipaddress.ip_address(second))
+
+
 def quoted_addresses(packet: bytes) -> bytes:
     """Give both addresses of the packet that an ICMP error quotes, as they stand there: 8 bytes or 32.
 

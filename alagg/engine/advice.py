@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alagg.engine.control import OWNS, TAKES, Hello, scheduler_name
+from alagg.engine.control import OWNS, REFUSES, TAKES, Hello, scheduler_name
 from alagg.engine.header import VERSION
 
 if TYPE_CHECKING:
@@ -65,12 +65,22 @@ def advice(
             f"the peer takes packets from {_list(takes)}, and this host has no such address: correct destinations "
             "over there, or addresses here"
         )
+    if not found:
+        found += _refusals(far.networks.get(REFUSES, ()))
     if hello.links != len(links):
         found.append(f"the peer has {hello.links} links to this node, this node has {len(links)} to it")
     theirs = hello.probe_interval / 1e6
     if not 1 / 20 < theirs / probe_interval < 20:
         found.append(f"the peer probes each {theirs:g} s, this node each {probe_interval:g} s")
     return found
+
+
+def _refusals(addresses: Sequence[Network]) -> list[str]:
+    return [
+        f"the peer refuses packets from {source.network_address} to {target.network_address}: over there, "
+        "destinations must have the first, and addresses or networks the second"
+        for source, target in zip(addresses[::2], addresses[1::2], strict=False)
+    ]
 
 
 def _strangers(mine: Iterable[Network], theirs: Sequence[Network] | None) -> list[Network]:

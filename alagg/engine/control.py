@@ -30,6 +30,8 @@ TAKES: Final = 3
 """Kind of item: networks of the receiver whose packets the sender takes (its `destinations`)."""
 OWNS: Final = 4
 """Kind of item: networks of the sender to which packets may go."""
+REFUSES: Final = 5
+"""Kind of item: source and destination of packets of the receiver that the sender has refused of late, in turns."""
 
 MAX_ITEMS: Final = 64
 """Items of one frame that are read."""
@@ -97,7 +99,7 @@ class Report:
 
 
 Item = Hello | Report | tuple[int, "tuple[Network, ...]"]
-"""What a frame may hold; networks with their kind, `TAKES` or `OWNS`."""
+"""What a frame may hold; networks with their kind, `TAKES`, `OWNS` or `REFUSES`."""
 
 
 def encode(items: Sequence[Item]) -> bytes:
@@ -181,7 +183,7 @@ def _item(kind: int, value: bytes) -> Item | None:
         return Hello(*_HELLO.unpack_from(value))
     if kind == REPORT:
         return _decode_report(value)
-    if kind in (TAKES, OWNS):
+    if kind in (TAKES, OWNS, REFUSES):
         return kind, tuple(_decode_networks(value))
     return None
 

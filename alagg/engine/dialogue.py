@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from google_crc32c import value as crc32c
 
 from alagg.engine import control
+from alagg.engine.addresses import in_words
 from alagg.engine.advice import FarEnd, advice
-from alagg.engine.control import OWNS, TAKES, ControlError, Hello, Report
+from alagg.engine.control import OWNS, REFUSES, TAKES, ControlError, Hello, Report
 from alagg.engine.header import CONTROL
 from alagg.engine.lane import share_lost
 from alagg.engine.sequence import MASK, extend
 
 if TYPE_CHECKING:
+    from alagg.engine.addresses import Network
     from alagg.engine.control import Item
     from alagg.engine.link import Link
     from alagg.engine.peer import NodeSettings, Peer
@@ -23,6 +26,8 @@ HELLO_INTERVAL: Final = 10.0
 """Seconds between two HELLOs over a link, when nothing has changed."""
 HELLO_PAUSE: Final = 0.5
 """Seconds between two of them at least, whatever the peer says."""
+REFUSALS: Final = 60.0
+"""Seconds for which the peer is told of packets that are refused, the same ones."""
 REPORTS: Final = 11
 """Reports that the loss of the other direction is taken over."""
 
@@ -47,6 +52,8 @@ class Dialogue:
         """The peer's epoch and digest in its last HELLO, by link."""
         self._history: dict[str, deque[tuple[int, int]]] = {}
         """The highest link sequence and the frames of the last reports, by link."""
+        self._refuses: tuple[Network, ...] = ()
+        self._refused_at = float("-inf")
         self._told: dict[tuple[str, int], int] = {}
         """How many frames the last report about a link and lane spoke of."""
 
@@ -58,6 +65,7 @@ class Dialogue:
 
     def tick(self, now: float) -> None:
         """Send what is due: HELLOs, and reports about what came since the last ones."""
+        self._look_at_refusals(now)
         for link in self._peer.links.values():
             if link.answering and now - self._greeted.get(link.name, float("-inf")) >= HELLO_INTERVAL:
                 self.greet(link, now)
@@ -94,7 +102,8 @@ class Dialogue:
 
     def _hello(self, link: Link) -> list[Item]:
         settings, node = self._peer.settings, self._node
-        networks = ((TAKES, tuple(settings.destinations)), (OWNS, tuple(self._peer.local)))
+        networks = [(TAKES, tuple(settings.destinations)), (OWNS, tuple(self._peer.local))]
+        networks += [(REFUSES, self._refuses)] if self._refuses else []
         links = len(self._peer.links)
         described = repr((networks, settings.scheduler, settings.copies, links, node.workers, link.mtu))
         hello = Hello(
@@ -109,9 +118,23 @@ class Dialogue:
         )
         return [hello, *networks]
 
+    def _look_at_refusals(self, now: float) -> None:
+        """Tell the peer, by a HELLO, which of its packets are refused: it sends them for nothing."""
+        if self._refuses and now - self._refused_at < REFUSALS:
+            return
+        last = self._peer.receiver.refused_last.values()
+        pairs = (in_words(packet) for since, packet in last if now - since < REFUSALS)
+        found = tuple(ip_network(address) for pair in pairs for address in pair if address)
+        if found != self._refuses:
+            self._refuses, self._refused_at = found, now
+            for link in self._peer.links.values():
+                if link.answering:
+                    self.greet(link, now)
+
     def _welcome(self, link: Link, epoch: int, link_id: int, hello: Hello, now: float) -> None:
         """Take a HELLO; one that says something new is answered, so that a restarted peer knows us, too."""
         self.far.hello = hello
+        self.far.networks.pop(REFUSES, None)  # what it still refuses stands behind it
         self.far.links[link.name] = link_id
         if self._heard.get(link.name) != (epoch, hello.digest):
             self._heard[link.name] = epoch, hello.digest

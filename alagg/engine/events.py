@@ -79,6 +79,38 @@ class AdviceChanged:
 
 
 @dataclass(frozen=True)
+class PacketsRefused:
+    """Packets of a peer were not injected, since their addresses are not what this node's configuration says."""
+
+    peer: str
+    reason: str
+    """One of `alagg.engine.addresses.REFUSED`."""
+    count: int
+    """How many of this reason since the node began."""
+    source: str
+    """Of the last one."""
+    destination: str
+    bad: bool = True
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"peer {self.peer}: {refusal(self.reason, self.count, self.source, self.destination)}"
+
+
+def refusal(reason: str, count: int, source: str, destination: str) -> str:
+    """Say how many packets were refused, which one was the last, and which option to look at."""
+    packets = f"{count:,} packet{'s' if count != 1 else ''}"
+    if reason == "foreign_source":
+        return f"{packets} refused: {source} is not in its destinations (the last one was for {destination})"
+    if reason == "foreign_destination":
+        return (
+            f"{packets} refused: {destination} is neither this host's own address nor in networks "
+            f"(the last one was from {source})"
+        )
+    return f"{packets} refused: not an IP packet"
+
+
+@dataclass(frozen=True)
 class LinkFound:
     """What the worker that watches the links found out about one, for the others."""
 
@@ -90,4 +122,4 @@ class LinkFound:
     bad: bool = False
 
 
-Event = LinkFound | LinkStateChanged | NumberingReset | LatentError | AdviceChanged
+Event = LinkFound | LinkStateChanged | NumberingReset | LatentError | AdviceChanged | PacketsRefused

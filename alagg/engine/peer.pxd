@@ -7,7 +7,7 @@ from alagg.engine.monitor cimport Monitor
 from alagg.engine.receiver cimport Receiver
 from alagg.engine.sender cimport Sender
 
-cdef double TICK, WAKE
+cdef double TICK, WAKE, QUIET
 
 cdef class Peer:
     cdef public object settings
@@ -27,6 +27,7 @@ cdef class Peer:
     cdef double _next_wake
     cdef readonly object _latent
     cdef dict _states
+    cdef dict _refusals_told
     cdef int64_t _moved
     cdef object _admission
 
@@ -40,4 +41,5 @@ cdef class Peer:
     @cython.locals(lane=Lane)
     cdef _tick(self, double now)
     cdef _check_redundancy(self, double now)
+    cdef _tell_refusals(self, double now)
     cdef _watch(self, Link link, Monitor monitor, double now)

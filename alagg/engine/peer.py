@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from alagg.engine.addresses import Admission, Network
+from alagg.engine.addresses import Admission, Network, in_words
 from alagg.engine.dialogue import Dialogue
-from alagg.engine.events import AdviceChanged, Event, LatentError, LinkFound, LinkStateChanged, NumberingReset
+from alagg.engine.events import (
+    AdviceChanged,
+    Event,
+    LatentError,
+    LinkFound,
+    LinkStateChanged,
+    NumberingReset,
+    PacketsRefused,
+)
 from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
 from alagg.engine.link import DOWN, SILENT, UP, Link
@@ -25,6 +33,8 @@ TICK: Final = 1.0
 """Seconds between two looks at what was measured."""
 WAKE: Final = 0.1
 """Seconds between two looks at whether packets flow."""
+QUIET: Final = 60.0
+"""Seconds between two words about packets that are refused for the same reason."""
 IDS: Final = 256
 """Numbers that links can have."""
 
@@ -92,6 +102,7 @@ class Peer:
         """When the endpoint's timer asks this peer next."""
         self._latent = LatentErrorCheck(now)
         self._states: dict[Link, str] = {}
+        self._refusals_told: dict[str, float] = {}
         self._moved = 0
         """Packets and frames of data so far, when they were looked at last."""
         self._add_links(settings.links, now)
@@ -228,6 +239,7 @@ class Peer:
         for lane in self.receiver.lanes.values():
             lane.tick()
         self._check_redundancy(now)
+        self._tell_refusals(now)
         self.dialogue.tick(now)
         self.sender.links_changed()
 
@@ -239,6 +251,14 @@ class Peer:
         discarded = sum(counter["discarded"] for counter in counters)
         if self._latent.check(passed, discarded, copies, now) and self._node.watches:
             self.events.append(LatentError(self.settings.name, self._latent.expected, self._latent.came))
+
+    def _tell_refusals(self, now: float) -> None:
+        for reason, (since, packet) in self.receiver.refused_last.items():
+            told = self._refusals_told.get(reason, float("-inf"))
+            if since > told and now - told >= QUIET:
+                self._refusals_told[reason] = now
+                count = self.receiver.refused[reason]
+                self.events.append(PacketsRefused(self.settings.name, reason, count, *in_words(packet)))
 
     def _watch(self, link: Link, monitor: Monitor, now: float) -> None:
         if monitor.state == SILENT and link.open:

@@ -26,6 +26,7 @@ cdef class Receiver:
     cdef public int64_t delivered
     cdef public int64_t pieces_joined
     cdef public dict refused
+    cdef public dict refused_last
     cdef public list reset_lanes
     cdef Admission _admission
     cdef dict _monitors

@@ -69,6 +69,8 @@ class Receiver:
         self.pieces_joined = 0
         """Pieces of rejoined packets beyond the first of each: they were numbers, and are no packets any more."""
         self.refused = dict.fromkeys(REFUSED, 0)
+        self.refused_last: dict[str, tuple[float, bytes]] = {}
+        """When a packet was refused the last time, and its beginning, by reason."""
         self.reset_lanes: list[Lane] = []
         """Lanes whose stream was replaced since the owner last looked."""
         self._admission = admission
@@ -261,6 +263,7 @@ class Receiver:
             reason = self._admission.refusal(packet)
             if reason:
                 self.refused[reason] += 1
+                self.refused_last[reason] = now, packet[:40]
             else:
                 self.delivered += 1
                 self.packets.append(packet)

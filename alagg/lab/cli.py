@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
+from alagg.columns import fit
 from alagg.lab import faults, scenarios
 from alagg.lab.namespace import LabError
 from alagg.lab.topology import Lab
@@ -63,7 +64,8 @@ def _matrix(names: list[str], args: argparse.Namespace, console: Console) -> boo
     for name in names:
         console.print(f"{name}: {faults.FAULTS[name].says} ...", highlight=False)
         outcomes.append(faults.run(name, count=args.count))
-    console.print(faults.table(outcomes))
+    for table in fit(faults.table(outcomes), console):
+        console.print(table)
     return all(outcome.passed for outcome in outcomes)
 
 

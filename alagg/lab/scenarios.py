@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
+from alagg.columns import fit
 from alagg.lab import measure
 from alagg.lab.faults import milliseconds
 from alagg.lab.topology import Lab
@@ -63,7 +64,8 @@ def demo(console: Console) -> bool:
         joined = traffic(lab, console.print)
         lab.stop_nodes()
     console.print()
-    console.print(table(without, joined))
+    for shown in fit(table(without, joined), console):
+        console.print(shown)
     return verdict(console, without, joined)
 
 

@@ -31,6 +31,8 @@ class Upkeep:
     def __init__(self) -> None:
         self.put_back: Counter[str] = Counter()
         """How often something of each kind was put back."""
+        self.last: dict[str, tuple[float, tuple[str, ...]]] = {}
+        """When something of each kind was put back the last time, and what."""
         self._left: dict[str, tuple[float, float]] = {}
         self._told: dict[str, float] = {}
 
@@ -45,8 +47,16 @@ class Upkeep:
     def tell(self, kind: str, lost: Sequence[str], now: float) -> None:
         """Say what was put back, unless it was said just before."""
         self.put_back[kind] += 1
+        self.last[kind] = now, tuple(lost[:NAMED])
         more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
         self.complain(kind, f"put back what another program had taken away: {', '.join(lost[:NAMED])}{more}", now)
+
+    def told(self, now: float) -> list[dict[str, object]]:
+        """Give what was put back so far, for a status: what the last time, how often in all, and when."""
+        return [
+            {"what": list(what), "times": self.put_back[kind], "seconds_ago": round(max(now - since, 0.0), 1)}
+            for kind, (since, what) in self.last.items()
+        ]
 
     def complain(self, kind: str, line: str, now: float) -> None:
         """Log a line, unless one of its kind was the last minute's news already."""

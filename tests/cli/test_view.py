@@ -111,34 +111,24 @@ def test_all_other_counters_are_named_unless_they_are_zero() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({}, []),
-        ({"state": "down"}, ["is down"]),
-        ({"state": "down", "reason": "3 probes unanswered"}, ["3 probes unanswered"]),
-        ({"reason": "proving itself"}, ["proving itself"]),
-        ({"loss": 0.009}, []),
-        ({"loss": 0.0523}, ["loses 5.23 %"]),
-        ({"tx_dropped_full": 1200}, ["1,200 frames did not fit in"]),
-        ({"malformed": 2}, ["2 frames arrived damaged"]),
-        ({"state": "down", "loss": 1.0}, ["is down", "loses 100 %"]),
-    ],
-)
-def test_faults(change: dict[str, Any], fault: list[str]) -> None:
-    assert view.faults(STATUS["links"][1] | change) == fault
-
-
 def test_piped_output_is_plain_and_not_folded() -> None:
     text = shown(STATUS)
     assert "\x1b" not in text
     assert len(row(text, "office ")) == 9
 
 
-def test_narrow_terminal_loses_no_figure() -> None:
+@pytest.mark.parametrize("width", [30, 40, 60, 80])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_narrow_output_loses_no_figure(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> None:
+    """Where a row has no room, the table is turned: a figure may stand elsewhere, but it stands there whole."""
+    monkeypatch.setenv("COLUMNS", str(width))
     text = io.StringIO()
-    view.show(STATUS, {}, Console(file=text, force_terminal=True, width=40, color_system=None))
-    assert row(text.getvalue(), "copper ")[5] == "1,234,567"
+    view.show(STATUS, {}, Console(file=text, force_terminal=terminal, width=width, color_system=None))
+    lines = text.getvalue().splitlines()
+    tables = lines[4 : next(place for place, line in enumerate(lines) if line.startswith("peer office:"))]
+    assert max(map(len, tables)) <= width
+    assert {"1,234,567", "12,345", "9,990", "0.41", "fibre", "copper", "carrier"} <= set(text.getvalue().split())
+    assert all("\u2026" not in line for line in tables)
 
 
 def test_terminal_gets_colours() -> None:

@@ -9,6 +9,7 @@ import pytest
 from alagg.engine import control
 from alagg.engine.control import Hello
 from alagg.engine.dialogue import HELLO_INTERVAL, HELLO_PAUSE, Dialogue
+from alagg.engine.events import Event, PacketsRefused
 from alagg.engine.header import CONTROL, decode
 from tests.engine.helpers import ONE, batch, carry, endpoint, frame, numbered, pair, queued_frames, settings
 
@@ -27,6 +28,8 @@ class Script:
         self.now = 0.0
         self.items: list[control.Item] = []
         self.sent = 0
+        self.events: list[Event] = []
+        """What the second one told."""
 
     def run(self, seconds: float, *, packets: bool = False, without: tuple[str, ...] = ()) -> None:
         end = self.now + seconds
@@ -45,7 +48,7 @@ class Script:
             carry(self.one, self.two, self.now, without=without)
             self.one.take_events()  # ends the round: what comes now is answered in the next one
             carry(self.two, self.one, self.now)
-            self.two.take_events()
+            self.events += self.two.take_events()
 
 
 def test_each_side_learns_of_the_other_and_says_hello_rarely() -> None:
@@ -89,3 +92,33 @@ def test_what_cannot_be_read_is_counted_and_hellos_cannot_be_made_to_flow() -> N
         hello = control.encode([Hello(digest=step)])
         one.receive(link, *batch([frame(0, hello, frame_type=CONTROL, epoch=2, link_sequence=step)]), step / 1000)
     assert len(link.payloads) <= 1 / HELLO_PAUSE + 1
+
+
+def test_both_sides_say_which_packets_are_refused_and_why() -> None:
+    script = Script()
+    script.run(1.5)
+    taken: list[str] = []
+    for _ in range(30):
+        script.one.send(numbered([1], source="203.0.113.9"), script.now)
+        script.run(0.1)
+        taken += dialogue_of(script.one).advice
+    assert {line.partition(": over there")[0] for line in taken} == {
+        "the peer refuses packets from 203.0.113.9 to 10.0.0.2"
+    }
+    (peer,) = script.two.peers.values()
+    assert peer.receiver.refused["foreign_source"] == 30
+    script.run(150.0)
+    assert dialogue_of(script.one).advice == []
+
+
+def test_refused_packets_are_told_of_once_a_minute() -> None:
+    script = Script()
+    script.run(1.5)
+    while script.now < 70.0:
+        script.one.send(numbered([1], source="203.0.113.9"), script.now)
+        script.run(1.0)
+    first, second = [event for event in script.events if isinstance(event, PacketsRefused)]
+    assert str(first) == (
+        "peer peer: 1 packet refused: 203.0.113.9 is not in its destinations (the last one was for 10.0.0.2)"
+    )
+    assert 55 <= second.count - first.count <= 62

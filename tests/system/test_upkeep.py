@@ -29,6 +29,8 @@ def test_told_once_until_it_has_been_quiet(caplog: pytest.LogCaptureFixture) -> 
     upkeep.tell("rules", ["rules of IPv4"], QUIET * 3)
     assert len(caplog.messages) == 2
     assert upkeep.put_back == {"rules": 5}
+    (told,) = upkeep.told(1000.0)
+    assert told["times"] == 5
 
 
 def test_one_line_stays_one_line(caplog: pytest.LogCaptureFixture) -> None:
