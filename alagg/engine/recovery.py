@@ -2,8 +2,9 @@
 
 Two questions are kept apart, so that neither a restarted sender nor frames that somebody forges can harm a stream:
 
-- *Was it here before?* `alagg.engine.seen` answers for each packet by itself. In doubt it passes: a rare duplicate
-  does less harm than a lost packet.
+- *Was it here before?* For what a stream goes on with, `alagg.engine.ring` knows what each of its last numbers said;
+  for all else, late or claimed by several, `alagg.engine.seen` answers for each packet by itself. In doubt it passes:
+  a rare duplicate does less harm than a lost packet.
 - *Which stream does it belong to?* A stream is a run of numbers of one epoch around the number that is released next.
   The *current* one is what the peer sends, as far as is known. A new epoch, or a jump too far to be the same stream,
   is another one, *aside*: with an order of its own, so it waits for nothing and disturbs nobody. It takes the current
@@ -17,6 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from alagg.engine.reorder import SLOTS, Reorder
+from alagg.engine.ring import COPY, NEW, SECONDS, Ring
 from alagg.engine.seen import Seen
 from alagg.engine.sequence import extend
 
@@ -50,6 +52,10 @@ _TOOK_OVER: Final = TOOK_OVER
 _SILENCE: Final = SILENCE
 _TRIAL_FRAMES: Final = TRIAL_FRAMES
 _ASIDE: Final = ASIDE
+_REACH: Final = REACH
+_SECONDS: Final = SECONDS
+_COPY: Final = COPY
+_NEW: Final = NEW
 
 
 class Stream:
@@ -68,15 +74,18 @@ class Stream:
         """How many numbers the stream has spanned from its first to its highest."""
         self.out_of_order = 0
         self.reorder = Reorder(timeout)
+        self.ring: Ring | None = None
+        """What its last numbers said, while it is or was the current stream."""
+        self.strange = sequence - 1
+        """The highest number, without its wrap, that was remembered elsewhere since the ring had no place for it."""
         self._first = sequence
 
     def covers(self, epoch: int, sequence: int) -> bool:
         """Tell whether a number belongs to the stream."""
-        return epoch == self.epoch and self.reorder.reaches(sequence)
+        return epoch == self.epoch and -_REACH <= self.reorder.ahead(sequence) <= _REACH
 
-    def accept(self, sequence: int) -> None:
-        """Count a number that is there for the first time."""
-        number = extend(sequence, self.highest)
+    def accept(self, number: int) -> None:
+        """Count a number, without its wrap, that is there for the first time."""
         self.passed += 1
         if number > self.highest:
             self.expected += number - self.highest
@@ -110,38 +119,30 @@ class Recovery:
         self.retired: list[Stream] = []
         """Streams that had to make room, until their owner has released what they hold."""
         self.timeout = timeout
-        self._seen = Seen(size, secret)
-        """What the current stream went on with."""
+        self._size = size
         self._strange = Seen(size, secret)
-        """All else, late or of other streams: however much that is, it pushes nothing of the current one out."""
+        """What is in no ring: however much that is, it pushes nothing of the current stream out."""
         self._retired = dict.fromkeys(("passed", "out_of_order", "lost"), 0)
 
     def accept(self, epoch: int, sequence: int, now: float, fingerprint: int = 0) -> int:
         """Judge one packet; give a verdict, and leave its stream in `stream`."""
         stream = self.current
-        if stream is not None and stream.covers(epoch, sequence):
-            stream.last_time = now
-            self.stream = stream
-            # What the stream goes on with is remembered apart from what comes behind it, and may be anybody's.
-            if stream.reorder.awaits(sequence):
-                new = self._is_new_among_strange(epoch, sequence, fingerprint)
-            else:
-                new = self._seen.add(epoch, sequence, fingerprint)
-                new = new and not (self.aside and self._strange.has(epoch, sequence, fingerprint))
-            if not new:
-                self.discarded += 1
-                return _DISCARDED
-            stream.accept(sequence)
-            return _PASSED
-        if not self._is_new_among_strange(epoch, sequence, fingerprint):
+        if stream is None or epoch != stream.epoch:
+            return self._accept_strange(epoch, sequence, now, fingerprint)
+        ahead = stream.reorder.ahead(sequence)
+        if not -_REACH <= ahead <= _REACH:
+            return self._accept_strange(epoch, sequence, now, fingerprint)
+        stream.last_time = now
+        self.stream = stream
+        number = extend(sequence, stream.highest)
+        if not self._is_new(stream, sequence, number, ahead, fingerprint, now):
             self.discarded += 1
-            self.stream = None
             return _DISCARDED
-        return self._accept_aside(epoch, sequence, now)
+        stream.accept(number)
+        return _PASSED
 
     def tick(self) -> None:
         """Begin another second of what is remembered."""
-        self._seen.tick()
         self._strange.tick()
 
     def is_current(self, epoch: int) -> bool:
@@ -169,14 +170,46 @@ class Recovery:
             "rogue": self.rogue, "resets": self.resets,
         }  # fmt: skip
 
+    def _is_new(
+        self, stream: Stream, sequence: int, number: int, ahead: int, fingerprint: int, now: float
+    ) -> bool:
+        """Remember a packet of the current stream; tell whether it is there for the first time."""
+        ring = stream.ring
+        if ring is None:
+            return False  # never: the current stream has one
+        if ahead < 0:
+            return not ring.has(sequence, fingerprint) and self._strange.add(stream.epoch, sequence, fingerprint)
+        if not ring.keeps(ahead):
+            stream.strange = max(stream.strange, number)
+            return self._strange.add(stream.epoch, sequence, fingerprint)
+        found = ring.put(sequence, fingerprint, now)
+        if found == _COPY:
+            return False
+        if found != _NEW:
+            return self._strange.add(stream.epoch, sequence, fingerprint)
+        is_known = self.aside or number <= stream.strange
+        return not (is_known and self._strange.has(stream.epoch, sequence, fingerprint))
+
+    def _accept_strange(self, epoch: int, sequence: int, now: float, fingerprint: int) -> int:
+        """Judge a packet that is not the current stream's."""
+        for stream in self.streams():
+            if stream.ring is not None and stream.epoch == epoch and stream.ring.has(sequence, fingerprint):
+                break
+        else:
+            if self._strange.add(epoch, sequence, fingerprint):
+                return self._accept_aside(epoch, sequence, now)
+        self.discarded += 1
+        self.stream = None
+        return _DISCARDED
+
     def _accept_aside(self, epoch: int, sequence: int, now: float) -> int:
-        """Take a packet that is not the current stream's."""
+        """Take a packet that is not the current stream's, and that is there for the first time."""
         current = self.current
         stream = self._find(epoch, sequence, now)
-        stream.accept(sequence)
+        stream.accept(extend(sequence, stream.highest))
         self.stream = stream
         if current is None:
-            self._take_over(stream)
+            self._take_over(stream, now)
             return _TOOK_OVER
         if stream.last_time < current.last_time:
             stream.run = 0
@@ -186,19 +219,18 @@ class Recovery:
             return _PASSED_ASIDE
         self.aside.remove(stream)
         self.aside.append(current)
-        self._take_over(stream)
+        self._take_over(stream, now)
         self.resets += 1
         return _TOOK_OVER
 
-    def _is_new_among_strange(self, epoch: int, sequence: int, fingerprint: int) -> bool:
-        """Remember what does not go on with the current stream; tell whether it is there for the first time."""
-        if self._seen.has(epoch, sequence, fingerprint):
-            return False
-        return self._strange.add(epoch, sequence, fingerprint)
-
-    def _take_over(self, stream: Stream) -> None:
+    def _take_over(self, stream: Stream, now: float) -> None:
         self.current = stream
-        self._seen, self._strange = self._strange, self._seen
+        if stream.ring is None:
+            stream.ring = Ring(self._size, now)
+        stream.strange = stream.highest
+        for other in self.aside:
+            if now - other.last_time > _SECONDS:
+                other.ring = None
 
     def _find(self, epoch: int, sequence: int, now: float) -> Stream:
         """Give the stream aside that a number belongs to, or begin it."""

@@ -39,8 +39,7 @@ cdef class Reorder:
     cdef double _gap_since
     cdef object _gaps
 
-    @cython.locals(ahead=int64_t)
-    cpdef bint reaches(self, int64_t sequence) noexcept
+    cpdef int64_t ahead(self, int64_t sequence) noexcept
     @cython.locals(number=int64_t, ahead=int64_t)
     cpdef push(self, int64_t sequence, object item, double now, list out)
     cpdef bint awaits(self, int64_t sequence) noexcept

@@ -129,9 +129,9 @@ class Reorder:
         """Seconds that a packet waits at most."""
         return self.lateness.timeout if self.fixed is None else self.fixed
 
-    def reaches(self, sequence: int) -> bool:
-        """Tell whether a number lies close enough to the next one to belong to the stream."""
-        return not self._started or -_SLOTS <= extend(sequence, self._next) - self._next <= _SLOTS
+    def ahead(self, sequence: int) -> int:
+        """Give how far a number lies ahead of the one that is released next; none is before the first one came."""
+        return extend(sequence, self._next) - self._next if self._started else 0
 
     def push(self, sequence: int, item: Item, now: float, out: list[Item]) -> None:
         """Take a packet that was not seen before; append what can be released to `out`."""

@@ -1,4 +1,4 @@
-"""Seen: the packets that came of late, each remembered by its number and by what it says.
+"""Seen: packets that are in no stream's ring, each remembered by its number and by what it says.
 
 A frame is a copy only when both agree. So a forged frame, whatever number it claims, neither makes the true packet of
 that number look like a copy, nor pushes what is remembered of it out: where a packet is remembered follows from a
@@ -18,7 +18,7 @@ SHARE: Final = 2
 """Packets for each place, when all are remembered that shall be: few enough that hardly one is forgotten early."""
 SECONDS: Final = 30
 """Seconds for which packets are remembered, as far as the bound allows."""
-SMALLEST: Final = 1 << 10
+SMALLEST: Final = 1 << 8
 """Packets that are remembered at first; a busy lane grows up to its bound."""
 BYTES_EACH: Final = 8
 """Bytes of memory for each packet that can be remembered."""
