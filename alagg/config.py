@@ -212,7 +212,7 @@ LINK: Final = (
     Option("interface", None, values.interface, "the local interface", "eth0"),
     Option("mac", None, values.mac, "the peer's MAC address on this link", "52:54:00:12:34:56"),
     Option("weight", "1", values.integer(1, 1_000_000),
-           "share of the packets for schedulers that weigh, 1 to 1000000; none of today's does"),
+           "weighted: its share of the bytes, 1 to 1000000"),
     Option("rate", "", values.rate, "shape the interface to this rate, such as 100mbit; empty: no limit"),
 )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 READS_COPIES: Final = frozenset({"redundant"})
 """Schedulers that `copies` means something to."""
-READS_WEIGHT: Final[frozenset[str]] = frozenset()
+READS_WEIGHT: Final = frozenset({"weighted"})
 """Schedulers that `weight` means something to."""
 
 

@@ -59,7 +59,7 @@ WRONG = [
     (node("queue ="), "[alagg] queue =", "a whole number"),
     (node("queue = 1; not a comment"), "[alagg] queue = 1; not a comment", "a whole number"),
     (node("queue = 1\n  2"), "[alagg] queue = 1 2", "a whole number"),
-    (node("scheduler = weighted"), "[alagg] scheduler = weighted", "redundant"),
+    (node("scheduler = fastest"), "[alagg] scheduler = fastest", "redundant"),
     (node("scheduler = redundent"), "[alagg] scheduler = redundent", "did you mean redundant?"),
     (node("copies = 0"), "[alagg] copies = 0", "all, or a whole number from 1 to 255"),
     (node("copies = none"), "[alagg] copies = none", "all, or a whole number from 1 to 255"),

@@ -23,6 +23,8 @@ cdef class Link:
     cdef public bint open
     cdef public bint answering
     cdef public bint full
+    cdef public double rtt
+    cdef public double credit
     cdef public str reason
     cdef readonly int64_t lane
     cdef public int64_t link_sequence

@@ -50,6 +50,10 @@ class Link:
         """Whether the peer answers on it, as far as is known; redundant copies are sent even where it does not."""
         self.full = False
         """Whether it took less than it was given, the last time; the schedulers take note and reset it."""
+        self.rtt = 0.0
+        """Seconds of its round trip, smoothed; 0 before it is known."""
+        self.credit = 0.0
+        """Bytes that it has earned and not carried yet, for the scheduler that weighs."""
         self.reason = ""
         """Why the link is not up, in words."""
         self.lane = lane

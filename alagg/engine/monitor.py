@@ -140,9 +140,10 @@ class Monitor:
     def _measure(self, rtt: float) -> None:
         if self.rtt is None:
             self.rtt, self.rtt_deviation = rtt, rtt / 2
-            return
-        self.rtt_deviation += (abs(rtt - self.rtt) - self.rtt_deviation) / 4
-        self.rtt += (rtt - self.rtt) / 8
+        else:
+            self.rtt_deviation += (abs(rtt - self.rtt) - self.rtt_deviation) / 4
+            self.rtt += (rtt - self.rtt) / 8
+        self.link.rtt = self.rtt
 
     def _judge(self, now: float) -> None:
         before = self.state

@@ -1,4 +1,4 @@
-"""The redundant scheduler: copies on all links, or on some in turn."""
+"""The redundant scheduler: copies on all links, or on the best of them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,35 @@ def test_copies_go_on_as_many_links_in_turn(copies: int) -> None:
         used.update(link.name for link in run.links)
         assert len({link.id for link in run.links}) == copies
     assert set(used.values()) == {10 * copies}
+
+
+def best(copies: int, links: list[Link]) -> set[str]:
+    """Give the links that are ever used in many batches."""
+    scheduler = Redundant(copies)
+    return {link.name for _ in range(20) for run in scheduler.schedule([b""], links, 0.0) for link in run.links}
+
+
+def test_copies_go_on_the_best_links() -> None:
+    links = [Link(number, f"link{number}", 1500) for number in range(4)]
+    for link, rtt in zip(links, (0.300, 0.0202, 0.020, 0.080), strict=True):
+        link.rtt = rtt
+    assert best(1, links) == {"link1", "link2"}, "those that are alike take turns"
+    assert best(2, links) == {"link1", "link2"}
+    assert best(3, links) == {"link1", "link2", "link3"}
+    links[2].answering = False
+    assert best(2, links) == {"link1", "link3"}
+    for link in links[:2]:
+        link.answering = False
+    assert best(2, links) >= {"link3"}, "silent ones are better than none"
+
+
+def test_a_link_that_was_just_full_is_passed_over_once() -> None:
+    links = [Link(number, f"link{number}", 1500) for number in range(2)]
+    scheduler = Redundant(1)
+    links[0].full = True
+    (run,) = scheduler.schedule([b""], links, 0.0)
+    assert run.links == (links[1],)
+    assert not links[0].full
 
 
 @given(
