@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "check": "validate the configuration, examine the host, and say how to mend what is wrong",
     "status": "show the running node: peers, links, counters",
     "reload": "have the running node read its configuration again, and wait for its answer",
+    "key": "make keys and certificates, show their fingerprints, revoke them",
     "rules": "show, install or remove the firewall rules that catch packets",
     "cleanup": "undo what a crashed run left on this host",
     "files": "say where the systemd unit, the default configuration and the dissectors are",
