@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print each finding, and how to mend it; 1 if any of them stops the node."""
+    """Print each finding, and how to mend it; 1 if any of them stops the node; an absent peer does not."""
     settings = config.load(needed_config(args))
     print(f"ok    {settings.path}: {counted(len(settings.peers), 'peer')}, {counted(len(settings.links), 'link')}")
     findings = doctor.examine(settings)
@@ -29,11 +29,12 @@ def run(args: argparse.Namespace) -> int:
         if finding.mend:
             print(f"      -> {finding.mend}")
     levels = Counter(finding.level for finding in findings)
-    print(_verdict(levels["fail"], levels["warn"]))
+    print(_verdict(levels["fail"], levels["warn"], levels["wait"]))
     return 1 if levels["fail"] else 0
 
 
-def _verdict(failed: int, warned: int) -> str:
+def _verdict(failed: int, warned: int, waiting: int) -> str:
     if failed:
         return f"not ready: {failed} to mend, {warned} to look at"
-    return f"ready, {warned} to look at" if warned else "ready"
+    parts = ["ready", *([f"{warned} to look at"] if warned else [])]
+    return ", ".join([*parts, *(["waiting for the peer: start it there, too, and check again"] if waiting else [])])

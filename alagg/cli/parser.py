@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -34,7 +36,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Complain in one line and end with status 2."""
-        self.exit(2, f"alagg: {' '.join(message.split())}; see {self.prog} --help\n")
+        self.exit(2, f"alagg: {' '.join(message.split())}{_guess(message)}; see {self.prog} --help\n")
+
+
+def _guess(message: str) -> str:
+    """Give what a word that is none of those to choose from may have meant; nothing where that is not plain."""
+    found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+    close = get_close_matches(found[1], re.findall(r"[\w-]+", found[2]), n=1) if found else []
+    return "".join(f"; did you mean {one}?" for one in close)
 
 
 def build(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from alagg import consistency
+from alagg.control.client import ControlError, request
 from alagg.engine.header import SIZE
-from alagg.system import HostError, journal, netlink, prober, rights, rules, sysctl, tables
-from alagg.system.sources import first_host
+from alagg.system import HostError, firewall, journal, netlink, others, prober, rights, rules, sysctl, tables
+from alagg.system.sources import first_host, own_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +29,8 @@ _USUAL_MTU: Final = 1500
 class Finding:
     """One thing that was looked at."""
 
-    level: Literal["ok", "warn", "fail"]
-    """`fail`: the node cannot do its work; `warn`: it can, but not as one would wish."""
+    level: Literal["ok", "warn", "wait", "fail"]
+    """`fail`: the node cannot do its work; `warn`: it can, but not as one would wish; `wait`: the peer is absent."""
     what: str
     mend: str = ""
     """What to do about it; empty where all is well."""
@@ -41,7 +42,8 @@ def examine(config: Config) -> list[Finding]:
     The last findings are about the peers: each link carries one probe frame, for half a second at most.
     """
     parts: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-        _rights, _kernel, _queue, _files, _interfaces, _addresses, _options, _rules, _settings, _peers,
+        _rights, _kernel, _queue, _device, _files, _interfaces, _others, _addresses, _options, _rules, _settings,
+        _firewalls, _peers,
     )
     findings: list[Finding] = []
     for part in parts:
@@ -102,6 +104,16 @@ def _queue(config: Config) -> Iterator[Finding]:
             yield Finding("ok", f"queue {queue} belongs to the running node, pid {node}")
         else:
             yield Finding("fail", f"queue {queue} is in use by another program", _other_queues(config))
+
+
+def _device(config: Config) -> Iterator[Finding]:
+    if not config.manage_host or _running(config):
+        return
+    if netlink.interface(config.device) is None:
+        yield Finding("ok", f"device {config.device}: the name is free")
+    else:
+        mend = "choose another with device = …; two nodes on one host need two"
+        yield Finding("fail", f"device {config.device}: another program has an interface of this name", mend)
 
 
 def _other_queues(config: Config) -> str:
@@ -191,17 +203,47 @@ def _mtus(found: list[Interface]) -> Iterator[Finding]:
         )
 
 
+def _others(config: Config) -> Iterator[Finding]:
+    for one in others.claims(config):
+        name = f"link {one.link}: {one.interface}"
+        if one.file is None:
+            what = f"takes frames of EtherType {config.ethertype:#06x} there, too"
+            mend = "is it another node? Its links must differ from these in interface or mac, or its ethertype must"
+            yield Finding("warn", f"{name}: another program, pid {one.pid}, {what}", mend)
+        else:
+            mend = "end that node (two of them answer for each other), or take the link out of one of the files"
+            yield Finding("fail", f"{name}: the node with {one.file}, pid {one.pid}, has the same link", mend)
+
+
 # --- addresses, rules, settings -----------------------------------------------------------------------------------
 
 
 def _addresses(config: Config) -> Iterator[Finding]:
     own = netlink.local_addresses()
+    networks = _own_networks(config)
     for peer in config.peers:
         for network in peer.destinations:
             yield _destination(config, peer.name, network, own)
+            yield from _contained(peer.name, network, networks)
     for one in config.addresses or ():
         if one.network_address not in own:
             yield _new_address(config, one.network_address)
+
+
+def _own_networks(config: Config) -> list[Network]:
+    device = netlink.interface(config.device)
+    return sorted(own_networks(device.index if device else 0), key=str)
+
+
+def _contained(peer: str, network: Network, own: list[Network]) -> Iterator[Finding]:
+    """Look for this host's own networks within a destination: they stay its own (see alagg.system.host)."""
+    for one in own:
+        if one == network:
+            what = f"{network} is a network of this host, too, and stays that: no route leads to the peer"
+            yield Finding("warn", f"peer {peer}: {what}", "name the peer's addresses")
+        elif one.version == network.version and one.subnet_of(network):  # type: ignore[arg-type]
+            what = f"{network} contains this host's own network {one}: what goes there does not go to the peer"
+            yield Finding("warn", f"peer {peer}: {what}", "leave it so if that is meant; else name smaller networks")
 
 
 def _new_address(config: Config, address: netlink.Address) -> Finding:
@@ -236,7 +278,8 @@ def _rules(config: Config) -> Iterator[Finding]:
         yield Finding("warn", "rules: nftables hands packets to a queue, which is not examined further", "")
     else:
         slower = rules.only_slower(config, lacking)
-        mend = "restart the node" if running else "alagg rules install"
+        by_hand = f"alagg rules install --config {config.path}, or the script alagg-iptables (alagg files rules)"
+        mend = "restart the node" if config.manage_host else by_hand
         for rule in lacking:
             if rule in slower:
                 what, other = ("packets flow", "workers = 1") if config.workers > 1 else ("TCP flows", "gso = no")
@@ -256,19 +299,57 @@ def _settings(config: Config) -> Iterator[Finding]:
             yield Finding("warn", f"{key} is 0: no packet of another host reaches FORWARD", f"sysctl -w {key}=1")
 
 
+def _firewalls(config: Config) -> Iterator[Finding]:
+    """Look for what lets in only what it knows: see docs/operations.md, Firewalls."""
+    if not config.manage_host:
+        return
+    forwards = "FORWARD" in config.chains or bool(config.networks)
+    for hook, what in (("INPUT", "to this host"), ("FORWARD", "to hosts behind this one")):
+        for place in firewall.refusing(hook, config.device) if hook == "INPUT" or forwards else ():
+            refuses = f"firewall: {place}, refuses what it does not name, and does not name {config.device}"
+            mend = f"accept what comes in by it, such as: iptables -I {hook} -i {config.device} -j ACCEPT"
+            yield Finding("warn", f"{refuses}: packets from peers {what} may be dropped", mend)
+
+
 # --- peers --------------------------------------------------------------------------------------------------------
 
 
 def _peers(config: Config) -> Iterator[Finding]:
-    for link, answer in zip(config.links, prober.probe(config), strict=True):
+    told = _told_by_the_node(config)
+    answers = prober.probe(config, leave=told) if told else prober.probe(config)
+    for link, answer in zip(config.links, answers, strict=True):
+        answer.rtt = told.get(link.name, answer.rtt)
+    present = {link.peer for link, answer in zip(config.links, answers, strict=True) if answer.rtt is not None}
+    for link, answer in zip(config.links, answers, strict=True):
         name = f"link {link.name}: peer {link.peer}"
         if answer.rtt is not None:
             yield Finding("ok", f"{name} answers after {answer.rtt * 1000:.2f} ms")
         elif answer.error:
             yield Finding("fail", f"{name}: no probe could be sent: {answer.error}")
         else:
+            # Whose other links answer, or whose frames come, is there: then it is this link that is wrong.
+            level: Literal["fail", "wait"] = "fail" if link.peer in present or answer.heard else "wait"
             heard = "".join(f"; {one}" for one in answer.heard)
-            yield Finding("fail", f"{name} at {link.mac.hex(':')}: no answer{heard}", _look_at(config, link))
+            yield Finding(level, f"{name} at {link.mac.hex(':')}: no answer{heard}", _look_at(config, link))
+
+
+def _told_by_the_node(config: Config) -> dict[str, float]:
+    """Give the round trips, in seconds, of the links that a running node of this configuration says are well.
+
+    They need no probe of ours, whose answer the node would find strange.
+    """
+    if not _running(config):
+        return {}
+    try:
+        links = request(config.control_socket, "status")["links"]
+    except (ControlError, KeyError):
+        return {}
+    ours = {(link.name, link.interface, link.mac.hex(":")) for link in config.links}
+    return {
+        one["name"]: one["rtt_ms"] / 1000
+        for one in links
+        if one["state"] == "up" and one["rtt_ms"] is not None and (one["name"], one["interface"], one["mac"]) in ours
+    }
 
 
 def _look_at(config: Config, link: LinkConfig) -> str:

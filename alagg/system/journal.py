@@ -15,13 +15,13 @@ import os
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from alagg.system import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 Facts = dict[str, str | int]
 """What must be known to undo one change, whatever happened since."""
@@ -37,6 +37,8 @@ and says what it did. It never minds a change that was not made or is gone alrea
 goes on with the others and raises `HostError` at the end. The modules are imported when they are needed.
 """
 
+_DIRECTORY: Final = "directory"
+"""Kind of line: a directory that was made for the journal, and goes after it when it is empty."""
 _LOCK = struct.Struct("hhqqi")
 """`struct flock`: type, whence, start, length, process id."""
 
@@ -83,6 +85,8 @@ class Journal:
         self._descriptor = -1
         self._process = 0
         self._written: list[Change] = []
+        self._made: dict[str, None] = {}
+        """Directories that were missing, the outermost first."""
 
     def acquire(self) -> list[str]:
         """Take the journal for this process and undo what a crashed one left; say what that was.
@@ -136,6 +140,7 @@ class Journal:
         if not self.failures:
             with suppress(FileNotFoundError):
                 self.path.unlink()
+            self._remove_directories()
         os.close(self._descriptor)
         self._descriptor = -1
         return lines
@@ -163,7 +168,7 @@ class Journal:
 
     def _open(self) -> int:
         try:
-            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._make_directories()
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(self.path, flags, 0o600)
         except OSError as error:
@@ -175,10 +180,24 @@ class Journal:
         os.fchmod(descriptor, 0o600)
         return descriptor
 
+    def _make_directories(self) -> None:
+        parents = (self.path.parent, *self.path.parent.parents)
+        missing = [str(place) for place in parents if not place.exists()]
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._made |= dict.fromkeys(reversed(missing))
+
+    def _remove_directories(self) -> None:
+        """Remove those that were made, unless somebody else uses them by now."""
+        with suppress(OSError):
+            for place in reversed(self._made):
+                Path(place).rmdir()
+
     def _undo_changes(self) -> list[str]:
         """Undo what the file says, and empty it unless something failed."""
         self.failures = []
         changes, broken = self._read()
+        self._made |= {str(one.facts.get("path")): None for one in changes if one.kind == _DIRECTORY}
+        changes = [one for one in changes if one.kind != _DIRECTORY]
         done: list[str] = []
         for kind, group in itertools.groupby(reversed(changes), key=lambda change: change.kind):
             try:
@@ -192,6 +211,8 @@ class Journal:
                 os.write(self._descriptor, b"\n")
             return [*done, *self.failures]
         os.ftruncate(self._descriptor, 0)
+        lines = (json.dumps({"kind": _DIRECTORY, "facts": {"path": place}}) + "\n" for place in self._made)
+        os.write(self._descriptor, "".join(lines).encode())
         return done
 
     def _read(self) -> tuple[list[Change], bool]:

@@ -26,7 +26,11 @@ _SIZE: Final = struct.Struct("32sI0Q")
 _ENTRY: Final = {4: struct.Struct("84sIHHI2Q"), 6: struct.Struct("136sIHHI2Q")}
 """`struct ipt_entry` and `struct ip6t_entry`: what to match, cache, offsets of target and next, origin, counters."""
 _LEVEL: Final = {4: (socket.AF_INET, socket.IPPROTO_IP), 6: (socket.AF_INET6, socket.IPPROTO_IPV6)}
-_HOOKS: Final = {"FORWARD": 2, "OUTPUT": 3}
+_HOOKS: Final = {"INPUT": 1, "FORWARD": 2, "OUTPUT": 3}
+_ADDRESSES: Final = {4: (16, 84), 6: (64, 136)}
+"""Where the name of the interface begins in an entry, and where what it matches by itself ends."""
+_NAME: Final = 16
+"""Bytes of an interface's name."""
 _ATTEMPTS: Final = 5
 _OURS: Final = b"alagg:"
 """All nodes' comments begin so; those of another node on this host are left where they are."""
@@ -64,8 +68,33 @@ def chain(family: Family, table: str, name: str, comment: str) -> Chain:
     return Chain(tuple(_without_counters(family, entries[place]) for place in ours), overtaken=bool(foreign))
 
 
+def refuses(family: Family, table: str, name: str, device: str) -> tuple[bool, bool]:
+    """Say whether a chain refuses all that no rule lets pass, and whether a rule of its table names a device.
+
+    Raises:
+        HostError: the table cannot be read.
+    """
+    whole, first, last = _read(family, table, _HOOKS[name])
+    policy = next(_split(family, whole, last, last + 1))
+    rules = _split(family, whole, first, last)
+    refusing = _refuses(family, policy) or any(_refuses(family, one) and _unconditional(family, one) for one in rules)
+    start, _ = _ADDRESSES[family]
+    names = {one[start : start + _NAME].partition(b"\0")[0] for one in _split(family, whole, 0, len(whole))}
+    whole_name = device.encode()
+    named = (whole_name.startswith(one[:-1]) if one.endswith(b"+") else one == whole_name for one in names)
+    return refusing, any(named)
+
+
+def _unconditional(family: Family, entry: bytes) -> bool:
+    size = _ENTRY[family].size
+    return not any(entry[: _ADDRESSES[family][1]]) and _ENTRY[family].unpack_from(entry)[2] == size
+
+
 def _entries(family: Family, table: str, hook: int) -> Iterator[bytes]:
-    whole, first, last = _read(family, table, hook)
+    return _split(family, *_read(family, table, hook))
+
+
+def _split(family: Family, whole: bytes, first: int, last: int) -> Iterator[bytes]:
     at = first
     while at < last:
         length = _ENTRY[family].unpack_from(whole, at)[3]

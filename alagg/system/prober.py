@@ -19,6 +19,8 @@ from alagg.ports.ethernet import EthernetPort
 from alagg.ports.listener import Listener
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from alagg.config import Config
 
 TIMEOUT: Final = 0.5
@@ -71,18 +73,19 @@ class _Probe:
         return None
 
 
-def probe(config: Config, timeout: float = TIMEOUT) -> list[Answer]:
+def probe(config: Config, timeout: float = TIMEOUT, leave: Collection[str] = ()) -> list[Answer]:
     """Probe all links at the same time; give what came, in the order of the configuration's links.
 
     Args:
         timeout: seconds to wait for all answers together.
+        leave: names of links that are not probed.
     """
     answers = [Answer() for _ in config.links]
     waiting: dict[int, tuple[Answer, _Probe]] = {}
     with ExitStack() as stack:
         listeners = _listen(config, stack)
         try:
-            _send(config, answers, waiting)
+            _send(config, answers, waiting, leave)
             _receive(waiting, timeout)
         finally:
             for _, one in waiting.values():
@@ -104,10 +107,14 @@ def _listen(config: Config, stack: ExitStack) -> dict[str, Listener]:
     return found
 
 
-def _send(config: Config, answers: list[Answer], waiting: dict[int, tuple[Answer, _Probe]]) -> None:
+def _send(
+    config: Config, answers: list[Answer], waiting: dict[int, tuple[Answer, _Probe]], leave: Collection[str]
+) -> None:
     # The receivers know no such epoch, and need not: a probe asks for an answer and moves no other state.
     epoch = secrets.randbits(32)
     for link, answer in zip(config.links, answers, strict=True):
+        if link.name in leave:
+            continue
         try:
             port = EthernetPort(link.interface, (link.mac,), config.ethertype)
             one = _Probe(port, link.mac, epoch)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 OK = Finding("ok", "eth0 is up", "")
 WARN = Finding("warn", "eth1 has MTU 1280", "raise it")
+WAIT = Finding("wait", "link one: no answer", "does the node run there?")
 FAIL = Finding("fail", "eth2 is missing", "plug it in")
 
 
@@ -23,6 +24,9 @@ FAIL = Finding("fail", "eth2 is missing", "plug it in")
     [
         ([OK], 0, "ready"),
         ([OK, WARN], 0, "ready, 1 to look at"),
+        ([OK, WAIT], 0, "ready, waiting for the peer: start it there, too, and check again"),
+        ([OK, WARN, WAIT], 0, "ready, 1 to look at, waiting for the peer: start it there, too, and check again"),
+        ([OK, WARN, WAIT, FAIL], 1, "not ready: 1 to mend, 1 to look at"),
         ([OK, WARN, FAIL], 1, "not ready: 1 to mend, 1 to look at"),
     ],
 )

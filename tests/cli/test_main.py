@@ -159,3 +159,12 @@ def test_status_loads_neither_rules_nor_tables_nor_netlink() -> None:
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == ""
     assert "is it running?" in ended.stderr
+
+
+def test_a_mistyped_command_gets_a_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["chekc"]) == 2
+    assert "; did you mean check?; see alagg --help" in capsys.readouterr().err
+    assert cli.main(["files", "untit"]) == 2
+    assert "did you mean unit?" in capsys.readouterr().err
+    assert cli.main(["xxxx"]) == 2
+    assert "did you mean" not in capsys.readouterr().err

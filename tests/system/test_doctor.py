@@ -8,13 +8,14 @@ import pytest
 
 from alagg.lab.namespace import environment
 from alagg.ports.nfqueue import NfqueueCapture
-from alagg.system import HostError, prober, rules
+from alagg.system import HostError, doctor, others, prober, rules
 from alagg.system.doctor import Finding, examine
 
 from .conftest import Hosts, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from alagg.config import Config
 
@@ -119,7 +120,8 @@ def test_looks_for_the_rules_that_others_must_set_up(hosts: Hosts, make_config: 
     config = make_config(manage_host="no")
     lacking = troubles(config)
     assert [finding.what for finding in lacking] == [f"rules: lacking: {rule}" for rule in rules.wanted_rules(config)]
-    assert {finding.mend for finding in lacking} == {"alagg rules install"}
+    assert {finding.mend.partition(" --config")[0] for finding in lacking} == {"alagg rules install"}
+    assert "alagg-iptables" in lacking[0].mend
     rules.install(config, None)
     assert troubles(config) == []
     rules.remove(config)
@@ -135,7 +137,8 @@ def test_rule_for_tcp_is_no_condition(hosts: Hosts, make_config: MakeConfig) -> 
     assert [finding.level for finding in found] == ["warn", "warn"]
     start = "rules: TCP flows, but slower, without: iptables-legacy -I OUTPUT -d 10.99.0.2/32 "
     assert found[0].what.startswith(start)
-    assert found[0].mend == "alagg rules install, or set gso = no"
+    assert found[0].mend.startswith("alagg rules install")
+    assert found[0].mend.endswith(", or set gso = no")
 
 
 def test_workers_need_a_row_of_queues_and_a_rule_each(hosts: Hosts, make_config: MakeConfig) -> None:
@@ -200,7 +203,7 @@ def test_a_silent_peer_comes_with_what_to_look_at(
     answers = [prober.Answer(), prober.Answer(error="Network is down")]
     monkeypatch.setattr(prober, "probe", lambda config: answers)
     silent, unsent = troubles(make_config())
-    assert silent.what == "link zero: peer b at 02:00:00:00:0b:00: no answer"
+    assert (silent.level, silent.what) == ("wait", "link zero: peer b at 02:00:00:00:0b:00: no answer")
     assert "mac = 02:00:00:00:0a:00 and ethertype = 0x88b5" in silent.mend
     assert unsent.what == "link one: peer b: no probe could be sent: Network is down"
 
@@ -222,3 +225,79 @@ def test_one_part_that_fails_stops_no_other(
     found = examine(make_config())
     assert [finding.what for finding in found if finding.level == "fail"] == ["the tables are stuck"]
     assert found[-1].what.startswith("link one: peer b answers")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [prober.Answer(), prober.Answer(rtt=0.001)],
+        [prober.Answer(heard=("0x88b5 comes here from 02:00:00:00:0c:00",)), prober.Answer(rtt=0.001)],
+        [prober.Answer(heard=("0x88b5 comes here from 02:00:00:00:0c:00",)), prober.Answer(error="Network is down")],
+    ],
+)
+def test_a_peer_that_is_there_is_not_waited_for(
+    hosts: Hosts, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, answers: list[prober.Answer]
+) -> None:
+    monkeypatch.setattr(prober, "probe", lambda config: answers)
+    assert troubles(make_config())[0].level == "fail"
+
+
+def test_a_running_node_says_what_it_sees_and_no_probe_of_ours_disturbs_it(
+    hosts: Hosts, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = [
+        {"name": "zero", "interface": "eth0", "mac": "02:00:00:00:0b:00", "state": "up", "rtt_ms": 0.25},
+        {"name": "one", "interface": "eth1", "mac": "02:00:00:00:0b:01", "state": "silent", "rtt_ms": 0.25},
+    ]
+    monkeypatch.setattr(doctor, "_running", lambda config: 4711)
+    monkeypatch.setattr(doctor, "request", lambda *_: {"links": links})
+    left: list[list[str]] = []
+
+    def probe(config: Config, leave: dict[str, float]) -> list[prober.Answer]:
+        left.append(list(leave))
+        return [prober.Answer(), prober.Answer()]
+
+    monkeypatch.setattr(prober, "probe", probe)
+    found = [finding.what for finding in examine(make_config(manage_host="no"))]
+    assert left == [["zero"]]
+    assert "link zero: peer b answers after 0.25 ms" in found
+    assert "link one: peer b at 02:00:00:00:0b:01: no answer" in found
+
+
+def test_names_an_interface_that_has_the_devices_name(hosts: Hosts, make_config: MakeConfig) -> None:
+    hosts.a.ip("link add alagg0 type veth peer name unused0")
+    assert only(make_config()).what == "device alagg0: another program has an interface of this name"
+    assert troubles(make_config(device="alagg1")) == []
+
+
+@pytest.mark.parametrize(
+    ("destinations", "what"),
+    [
+        ("10.96.0.0/13", "10.96.0.0/13 contains this host's own network 10.98.0.0/24: what goes there does not go"),
+        ("fd98::/64", "fd98::/64 is a network of this host, too, and stays that: no route leads to the peer"),
+    ],
+)
+def test_own_networks_within_a_destination_are_named(
+    hosts: Hosts, make_config: MakeConfig, destinations: str, what: str
+) -> None:
+    found = troubles(make_config(peer=f"destinations = {destinations}"))
+    assert {finding.level for finding in found} == {"warn"}
+    assert any(one.what.startswith(f"peer b: {what}") for one in found)
+
+
+def test_a_firewall_that_does_not_know_the_device_is_named(hosts: Hosts, make_config: MakeConfig) -> None:
+    hosts.a.run(["iptables-nft", "-P", "INPUT", "DROP"])
+    assert only(make_config()).what.startswith("firewall: nftables (iptables-nft, ufw, firewalld), table filter")
+    hosts.a.run(["iptables-nft", "-A", "INPUT", "-i", "alagg0", "-j", "ACCEPT"])
+    assert troubles(make_config()) == []
+    assert [one.what.startswith("firewall: ") for one in troubles(make_config(device="other0"))] == [True]
+
+
+def test_another_node_with_the_same_link_is_named(
+    hosts: Hosts, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    claim = others.Claim("zero", "eth0", 4711, tmp_path / "b.cfg")
+    monkeypatch.setattr(others, "claims", lambda config: [claim, claim._replace(file=None)])
+    fail, warn = troubles(make_config())
+    assert (fail.level, warn.level) == ("fail", "warn")
+    assert fail.what == f"link zero: eth0: the node with {tmp_path}/b.cfg, pid 4711, has the same link"

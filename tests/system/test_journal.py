@@ -79,7 +79,7 @@ def test_undoes_the_last_change_first_and_removes_the_file(path: Path, undoer: U
 def test_writes_down_before_it_returns_for_its_owner_only(path: Path, undoer: Undoer) -> None:
     book = Journal(path)
     book.record(thing("1"))
-    assert json.loads(path.read_text()) == {"kind": "thing", "facts": {"name": "1"}}
+    assert json.loads(path.read_text().splitlines()[-1]) == {"kind": "thing", "facts": {"name": "1"}}
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o755
     book.undo()
@@ -237,3 +237,37 @@ def test_never_locks_a_file_that_its_last_owner_removes(
     assert len(opened) == 2
     assert path.stat().st_ino == opened[-1]
     assert book.undo() == ["undone 1"]
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_directories_that_it_made_go_with_it(tmp_path: Path, undoer: Undoer, *, crash: bool) -> None:
+    path = tmp_path / "outer" / "inner" / "journal"
+    if crash:
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(path), "alone"], stdout=subprocess.PIPE, env=environment()
+        )
+        assert holder.stdout
+        holder.stdout.readline()
+        holder.kill()
+        holder.communicate()
+        Journal(path).undo()
+    else:
+        mine = Journal(path)
+        mine.acquire()
+        mine.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_directories_that_others_use_or_made_stay(tmp_path: Path) -> None:
+    path = tmp_path / "outer" / "inner" / "journal"
+    (tmp_path / "outer").mkdir()
+    mine = Journal(path)
+    mine.acquire()
+    (path.parent / "theirs").touch()
+    mine.undo()
+    assert path.parent.exists()
+    (path.parent / "theirs").unlink()
+    path.parent.rmdir()
+    mine.acquire()
+    mine.undo()
+    assert list(tmp_path.iterdir()) == [tmp_path / "outer"]
