@@ -1,0 +1,1 @@
+"""One reliable connection over many links, on any system; so far its core, `alagg.stream.core`."""
