@@ -1,1 +1,14 @@
-"""One reliable connection over many links, on any system; so far its core, `alagg.stream.core`."""
+"""One reliable connection over many links, on any system: `connect`, `serve`; docs/stream.md shows how."""
+
+from __future__ import annotations
+
+from alagg.stream.client import connect
+from alagg.stream.connection import Connection, Link
+from alagg.stream.core.errors import NoLinks, ProtocolError, Refused, StreamAborted, StreamError, StreamReset
+from alagg.stream.core.settings import Settings
+from alagg.stream.server import Server, serve
+
+__all__ = [
+    "Connection", "Link", "NoLinks", "ProtocolError", "Refused", "Server", "Settings", "StreamAborted", "StreamError",
+    "StreamReset", "connect", "serve",
+]  # fmt: skip

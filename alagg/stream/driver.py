@@ -1,0 +1,138 @@
+"""Drives a connection's core by the event loop: bytes, time and carriers in, bytes and events out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from alagg.stream.core.connection import MAX_EVENTS
+from alagg.stream.core.connection import Connection as Core
+from alagg.stream.core.link import DOWN
+
+if TYPE_CHECKING:
+    from alagg.stream.carrier import Carrier
+    from alagg.stream.core.connection import Event
+    from alagg.stream.core.link import Link
+    from alagg.stream.core.settings import Settings
+    from alagg.stream.transport import Transport
+
+
+class Driver:
+    """The I/O of one connection."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Begin without links."""
+        self.loop = asyncio.get_running_loop()
+        self.core = Core(settings, self.loop.time())
+        self.transport: Transport | None = None
+        self.over = asyncio.Event()
+        """Set when there is nothing more to send."""
+        self.history: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self.listeners: list[deque[Event]] = []
+        self.told = asyncio.Event()
+        """Set, and made anew, whenever something was told."""
+        self._carriers: dict[Link, Carrier] = {}
+        self._links: dict[Carrier, Link] = {}
+        self._soon: asyncio.Handle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def now(self) -> float:
+        """Give the loop's time, seconds."""
+        return self.loop.time()
+
+    def attach(self, name: str, carrier: Carrier) -> Link:
+        """Add a link that has joined."""
+        link = self.core.add_link(name, self.now)
+        self._carriers[link], self._links[carrier] = carrier, link
+        early = carrier.attach(self)
+        if early:
+            self.core.receive(link, early, self.now)
+        if carrier.gone.done():
+            self.core.lost(link, carrier.gone.result(), self.now)
+        self.poke()
+        return link
+
+    def received(self, carrier: Carrier, data: bytes) -> None:
+        """Take what came on a link."""
+        link = self._links.get(carrier)
+        if link is not None:
+            self.core.receive(link, data, self.now)
+            self.poke()
+
+    def lost(self, carrier: Carrier, reason: str) -> None:
+        """Take note that a link is over."""
+        link = self._links.get(carrier)
+        if link is not None:
+            self.core.lost(link, reason, self.now)
+            self.poke()
+
+    def poke(self) -> None:
+        """Do soon whatever there is to do; once, however often this is called before."""
+        if self._soon is None:
+            self._soon = self.loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        self._soon = None
+        if self.transport is not None:
+            self.transport.deliver()
+        self._transmit()
+        self._tell()
+        self._arm()
+        if self.transport is not None:
+            self.transport.follow()
+        if self.core.over:
+            self.over.set()
+
+    def _transmit(self) -> None:
+        while True:
+            for link, carrier in self._carriers.items():
+                link.writable = carrier.writable
+            output = self.core.transmit(self.now)
+            for link, data in output:
+                self._carriers[link].write(data)
+            if not output:
+                break
+        for link in [link for link in self._carriers if link.state == DOWN]:
+            carrier = self._carriers.pop(link)
+            del self._links[carrier]
+            carrier.close()
+
+    def _tell(self) -> None:
+        if not self.core.events:
+            return
+        for listener in self.listeners:
+            listener.extend(self.core.events)
+        self.history.extend(self.core.events)
+        self.core.events.clear()
+        told, self.told = self.told, asyncio.Event()
+        told.set()
+
+    def _arm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        time = self.core.timer()
+        if time is not None:
+            self._alarm = self.loop.call_at(time, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.core.handle_timer(self.now)
+        self.poke()
+
+    def stop(self) -> None:
+        """Drop everything at once; a connection that lives is aborted."""
+        if not self.core.ended:
+            self.core.abort("dropped by the program", self.now)
+        self._work()
+        for handle in (self._soon, self._alarm):
+            if handle is not None:
+                handle.cancel()
+        for carrier in self._links:
+            carrier.driver = None
+            carrier.abort()
+        self._links.clear()
+        self._carriers.clear()
+        self.over.set()
