@@ -27,6 +27,8 @@ FIRST_PAUSE: Final = 0.1
 """Seconds until a link that broke is opened again."""
 LONGEST_PAUSE: Final = 10.0
 """Seconds between attempts, at the most; each failure doubles the pause."""
+FOUNDING: Final = 3.0
+"""Seconds that the link which begins the connection may take; then another one does it."""
 STABLE: Final = 10.0
 """Seconds after which a link counts as good, so that the next pause is short again."""
 
@@ -105,7 +107,7 @@ class Client:
             if self._member is None:
                 async with self._founding:
                     # Only one link begins the connection; whoever waited joins it.
-                    self._member = await ask(carrier, self._member)
+                    self._member = await asyncio.wait_for(ask(carrier, self._member), FOUNDING)
             else:
                 await ask(carrier, self._member)
             return carrier, self._driver.attach(address.text, carrier)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,21 @@ def test_one_address_that_answers_is_enough() -> None:
             assert await connection.reader.readexactly(1) == b"x"
             with pytest.raises(stream.NoLinks):
                 await connection.add("127.0.0.1:1")
+
+    run(main())
+
+
+def test_an_address_that_says_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alagg.stream.client.FOUNDING", 0.05)
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            mute = f"127.0.0.1:{silent.getsockname()[1]}"
+            async with (
+                stream.serve(echo, LOCAL[:1]) as server,
+                stream.connect([mute, *server.addresses]) as connection,
+            ):
+                assert [link.name for link in connection.links] == server.addresses
 
     run(main())
 
