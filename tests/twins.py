@@ -23,11 +23,10 @@ SENDER: Final = (
     "waiting", "due",
 )  # fmt: skip
 RECEIVER: Final = (
-    "frames", "probes", "replies", "bad_cookie", "control_frames", "data_frames", "delivered",
-    "pieces_joined", "refused",
+    "frames", "probes", "replies", "bad_cookie", "control_frames", "data_frames", "delivered", "refused",
 )  # fmt: skip
 REORDER: Final = ("late", "alone", "given_up", "overflows", "held", "timeout")
-REJOINER: Final = ("waiting", "incomplete", "inconsistent")
+REJOINER: Final = ("joined", "again", "waiting", "incomplete", "inconsistent")
 TRACK: Final = ("epoch", "passed", "received", "expected", "reordered", "reordering", "loss")
 LINK: Final = (
     "open", "answering", "full", "mtu", "path_mtu", "link_sequence", "tx_frames", "tx_bytes",
@@ -80,7 +79,8 @@ def check_accounts(endpoint: Any) -> None:
     orders = [stream.reorder for lane in lanes for stream in lane.recovery.streams()]
     waiting = sum(lane.rejoiner.waiting for lane in lanes) + sum(order.held for order in orders)
     thrown_away = sum(lane.rejoiner.incomplete + lane.rejoiner.inconsistent for lane in lanes)
-    out = receiver.delivered + receiver.pieces_joined + sum(receiver.refused.values())
+    joined = sum(lane.rejoiner.joined - lane.rejoiner.again for lane in lanes)
+    out = receiver.delivered + joined + sum(receiver.refused.values())
     assert passed == out + waiting + thrown_away
     dropped = sender.dropped_no_link + sender.dropped_too_big + sender.dropped_full
     assert sender.captured == sender.sent + sender.waiting + dropped

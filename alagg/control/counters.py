@@ -133,10 +133,14 @@ RX: Final = (
     ),
     Counter("overflows", COUNTER, "times", "a reorder buffer ran full and was released in order"),
     Counter("reorder_timeout_ms", GAUGE, "ms", "the deadline in force", MOST),
-    Counter("pieces_joined", COUNTER, "packets", "put together from their pieces"),
+    Counter("pieces_joined", COUNTER, "packets", "pieces beyond the first of packets that were put together"),
+    Counter(
+        "joined_again", COUNTER, "packets",
+        "put together more than once, since a piece came in several forms: somebody forges frames",
+    ),
     Counter("pieces_waiting", GAUGE, "packets", "wait for pieces"),
     Counter("pieces_incomplete", COUNTER, "packets", "given up, pieces being missing"),
-    Counter("pieces_inconsistent", COUNTER, "packets", "given up, their pieces contradicting each other"),
+    Counter("pieces_inconsistent", COUNTER, "packets", "pieces in too many forms, or of too large a packet"),
     Counter("delivered", COUNTER, "packets", "went to the injector"),
     Counter(
         "refused_REASON", COUNTER, "packets",

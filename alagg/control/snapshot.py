@@ -143,7 +143,6 @@ def _rx(peer: Peer) -> Json:
         "bad_control": dialogue.bad_control,
         "reports": dialogue.reports,
         **_reordered(lanes),
-        "pieces_joined": receiver.pieces_joined,
         **_rejoined(lanes),
         "delivered": receiver.delivered,
         **{_REFUSED[reason]: count for reason, count in receiver.refused.items()},
@@ -178,13 +177,14 @@ def _reordered(lanes: Collection[Lane]) -> dict[str, float]:
 
 
 def _rejoined(lanes: Collection[Lane]) -> dict[str, int]:
-    waiting = incomplete = inconsistent = 0
-    for lane in lanes:
-        rejoiner = lane.rejoiner
-        waiting += rejoiner.waiting
-        incomplete += rejoiner.incomplete
-        inconsistent += rejoiner.inconsistent
-    return {"pieces_waiting": waiting, "pieces_incomplete": incomplete, "pieces_inconsistent": inconsistent}
+    rejoiners = [lane.rejoiner for lane in lanes]
+    return {
+        "pieces_joined": sum(rejoiner.joined for rejoiner in rejoiners),
+        "joined_again": sum(rejoiner.again for rejoiner in rejoiners),
+        "pieces_waiting": sum(rejoiner.waiting for rejoiner in rejoiners),
+        "pieces_incomplete": sum(rejoiner.incomplete for rejoiner in rejoiners),
+        "pieces_inconsistent": sum(rejoiner.inconsistent for rejoiner in rejoiners),
+    }
 
 
 class _Names(dict[str, str]):

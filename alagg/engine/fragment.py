@@ -7,6 +7,7 @@ fragmentation takes part, and the packet arrives byte for byte.
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from typing import Final
 
@@ -17,11 +18,19 @@ MAX_PACKET: Final = 65_575
 """Bytes of the largest packet: an IPv6 header and the largest payload that it can say (RFC 8200, section 3)."""
 MAX_PARTIAL: Final = 64
 """Packets whose pieces one lane collects at the same time; the oldest makes room for a new one."""
+MAX_DONE: Final = 16
+"""Packets that were put together and are kept for a moment; the oldest makes room."""
+MAX_WAYS: Final = 8
+"""Packets that the pieces of one can make, where some of them came in several forms."""
+MAX_BYTES: Final = 16 << 20
+"""Bytes of pieces that one lane keeps; the oldest packet makes room."""
 PARTIAL_TIMEOUT: Final = 1.0
 """Seconds after which a packet that is still incomplete is given up."""
 
 # The same again for C: other modules cannot see what the .pxd declares.
 _PARTIAL_TIMEOUT: Final = PARTIAL_TIMEOUT
+_MAX_WAYS: Final = MAX_WAYS
+_MAX_BYTES: Final = MAX_BYTES
 
 
 def split(packet: bytes, size: int) -> list[bytes]:
@@ -56,47 +65,104 @@ class Piece:
 class _Partial:
     """The pieces of one packet so far."""
 
-    def __init__(self, last_piece: int, now: float) -> None:
-        self.last_piece = last_piece
+    def __init__(self, now: float) -> None:
         self.since = now
-        self.pieces: dict[int, bytes] = {}
+        self.pieces: dict[int, list[bytes]] = {}
+        """By their number; several where they differ: one of them may be forged, and nobody can tell which."""
+        self.ways = 1
+        """In how many ways they can be put together."""
+        self.new = 0
+        """Pieces that are not part of a packet that was given yet."""
         self.size = 0
+        """Bytes of all of them."""
+        self.given = False
+        """Whether a packet was put together of them."""
+
+    def add(self, piece: Piece) -> bool:
+        """Take a piece; False for one that is there already, or one way too many."""
+        others = self.pieces.setdefault(piece.number, [])
+        ways = self.ways // max(len(others), 1) * (len(others) + 1)
+        if ways > _MAX_WAYS or piece.payload in others:
+            return False
+        others.append(piece.payload)
+        self.ways = ways
+        self.new += 1
+        self.size += len(piece.payload)
+        return True
+
+    def packets(self, piece: Piece) -> list[bytes]:
+        """Give the packets that this piece makes with the others, as many as there are ways; none is too large."""
+        parts = [self.pieces[number] for number in range(piece.last + 1)]
+        parts[piece.number] = [piece.payload]
+        packets = [b"".join(way) for way in itertools.product(*parts)]
+        return [packet for packet in packets if len(packet) <= MAX_PACKET]
 
 
 class Rejoiner:
-    """Collects the pieces of one lane's packets; memory is bounded by `MAX_PARTIAL` packets."""
+    """Collects the pieces of one lane's packets; memory is bounded by `MAX_PARTIAL` packets and `MAX_BYTES`.
+
+    Whoever can forge frames can forge a piece. It makes a packet of its own with the others then, which is not what
+    the peer sent, and costs the true packet nothing: that is put together as well, whichever piece comes first. So
+    what was put together is kept for a moment.
+    """
 
     def __init__(self) -> None:
         """Start with no pieces."""
+        self.joined = 0
+        """Pieces of packets that were put together, beyond the first of each."""
+        self.again = 0
+        """Packets that were put together besides the first: a piece had come in several forms."""
         self.incomplete = 0
         """Pieces thrown away because the rest of their packet did not come."""
         self.inconsistent = 0
-        """Pieces thrown away because they contradict the others of their packet."""
-        self._partials: OrderedDict[tuple[int, int], _Partial] = OrderedDict()
+        """Pieces thrown away because there were too many forms of a packet, or all were too large."""
+        self._partials: OrderedDict[tuple[int, int, int], _Partial] = OrderedDict()
+        self._done: OrderedDict[tuple[int, int, int], _Partial] = OrderedDict()
+        """Packets that were put together of late."""
+        self._bytes = 0
 
     @property
     def waiting(self) -> int:
         """Pieces that wait for the rest of their packet."""
-        return sum(len(partial.pieces) for partial in self._partials.values())
+        return sum(partial.new for partial in self._partials.values())
 
-    def join(self, piece: Piece, now: float) -> bytes | None:
-        """Take one piece, each only once; give the whole packet when it was the last one missing."""
-        key = (piece.epoch, (piece.sequence - piece.number) & MASK)
-        partial = self._partials.get(key)
+    def join(self, piece: Piece, now: float) -> list[bytes]:
+        """Take one piece, each only once; give the packets that it completes: hardly ever more than one."""
+        # Pieces that say another last one are another packet's.
+        key = (piece.epoch, (piece.sequence - piece.number) & MASK, piece.last)
+        partial = self._done.get(key) or self._partials.get(key)
         if partial is None:
-            if len(self._partials) >= MAX_PARTIAL:
-                self._give_up(next(iter(self._partials)))
-            partial = self._partials[key] = _Partial(piece.last, now)
-        twice = piece.number in partial.pieces
-        if piece.last != partial.last_piece or twice or partial.size + len(piece.payload) > MAX_PACKET:
+            partial = self._begin(key, now)
+        if not partial.add(piece):
             self.inconsistent += 1
-            return None
-        partial.pieces[piece.number] = piece.payload
-        partial.size += len(piece.payload)
-        if len(partial.pieces) <= piece.last:
-            return None
-        del self._partials[key]
-        return b"".join([partial.pieces[index] for index in range(piece.last + 1)])
+            return []
+        self._bytes += len(piece.payload)
+        packets = self._complete(key, partial, piece) if len(partial.pieces) > piece.last else []
+        while self._bytes > _MAX_BYTES:
+            self._give_up_oldest()
+        return packets
+
+    def _begin(self, key: tuple[int, int, int], now: float) -> _Partial:
+        if len(self._partials) >= MAX_PARTIAL:
+            self._give_up(next(iter(self._partials)))
+        partial = self._partials[key] = _Partial(now)
+        return partial
+
+    def _complete(self, key: tuple[int, int, int], partial: _Partial, piece: Piece) -> list[bytes]:
+        packets = partial.packets(piece)
+        if packets:
+            first = not partial.given
+            self.joined += partial.new - first
+            self.again += len(packets) - first
+            partial.given = True
+        else:
+            self.inconsistent += partial.new
+        partial.new = 0
+        if self._partials.pop(key, None) is not None:
+            self._done[key] = partial
+            if len(self._done) > MAX_DONE:
+                self._forget(next(iter(self._done)))
+        return packets
 
     def deadline(self) -> float:
         """Give the time at which the oldest packet is given up: never, infinity, when no piece waits."""
@@ -106,12 +172,33 @@ class Rejoiner:
         return oldest.since + _PARTIAL_TIMEOUT
 
     def expire(self, now: float) -> None:
-        """Give up the packets that have been incomplete for too long."""
-        while self._partials:
-            key, partial = next(iter(self._partials.items()))
-            if partial.since + _PARTIAL_TIMEOUT > now:
-                return
+        """Give up the packets that have been incomplete for too long, and forget those that were put together."""
+        for key in _outlived(self._partials, now):
             self._give_up(key)
+        for key in _outlived(self._done, now):
+            self._forget(key)
 
-    def _give_up(self, key: tuple[int, int]) -> None:
-        self.incomplete += len(self._partials.pop(key).pieces)
+    def _give_up_oldest(self) -> None:
+        if self._done:
+            self._forget(next(iter(self._done)))
+        else:
+            self._give_up(next(iter(self._partials)))
+
+    def _give_up(self, key: tuple[int, int, int]) -> None:
+        partial = self._partials.pop(key)
+        self.incomplete += partial.new
+        self._bytes -= partial.size
+
+    def _forget(self, key: tuple[int, int, int]) -> None:
+        partial = self._done.pop(key)
+        self._bytes -= partial.size
+
+
+def _outlived(partials: OrderedDict[tuple[int, int, int], _Partial], now: float) -> list[tuple[int, int, int]]:
+    """Give the keys of packets whose first piece came too long ago."""
+    keys = []
+    for key, partial in partials.items():
+        if partial.since + _PARTIAL_TIMEOUT > now:
+            break
+        keys.append(key)
+    return keys

@@ -24,7 +24,6 @@ cdef class Receiver:
     cdef public int64_t control_frames
     cdef public int64_t bad_cookie
     cdef public int64_t delivered
-    cdef public int64_t pieces_joined
     cdef public dict refused
     cdef public dict refused_last
     cdef public list reset_lanes
@@ -54,5 +53,7 @@ cdef class Receiver:
     cdef _finish(self, Lane lane, double now)
     @cython.locals(link=Link, track=Track)
     cdef _give_up_passed(self, Lane lane, Reorder reorder, double now)
-    @cython.locals(packet=bytes, reason=str)
+    @cython.locals(packet=bytes)
     cdef _deliver(self, Lane lane, double now)
+    @cython.locals(reason=str)
+    cdef _admit(self, bytes packet, double now)

@@ -66,8 +66,6 @@ class Receiver:
         """Probes and answers without a cookie of 8 bytes."""
         self.delivered = 0
         """Packets that were given for injection."""
-        self.pieces_joined = 0
-        """Pieces of rejoined packets beyond the first of each: they were numbers, and are no packets any more."""
         self.refused = dict.fromkeys(REFUSED, 0)
         self.refused_last: dict[str, tuple[float, bytes]] = {}
         """When a packet was refused the last time, and its beginning, by reason."""
@@ -254,17 +252,17 @@ class Receiver:
             return
         for item in lane.out:
             if isinstance(item, Piece):
-                packet = lane.rejoiner.join(item, now)
-                if packet is None:
-                    continue
-                self.pieces_joined += item.last
+                for packet in lane.rejoiner.join(item, now):
+                    self._admit(packet, now)
             else:
-                packet = item
-            reason = self._admission.refusal(packet)
-            if reason:
-                self.refused[reason] += 1
-                self.refused_last[reason] = now, packet[:40]
-            else:
-                self.delivered += 1
-                self.packets.append(packet)
+                self._admit(item, now)
         lane.out.clear()
+
+    def _admit(self, packet: bytes, now: float) -> None:
+        reason = self._admission.refusal(packet)
+        if reason:
+            self.refused[reason] += 1
+            self.refused_last[reason] = now, packet[:40]
+        else:
+            self.delivered += 1
+            self.packets.append(packet)

@@ -58,9 +58,10 @@ class Script:
         assert receiver.frames == (
             passed + others + receiver.probes + receiver.replies + receiver.bad_cookie + receiver.control_frames
         )
-        assert passed == receiver.delivered + sum(receiver.refused.values()) + receiver.pieces_joined + sum(
+        assert passed == receiver.delivered + sum(receiver.refused.values()) + sum(
             sum(stream.reorder.held for stream in lane.recovery.streams())
             + lane.rejoiner.waiting + lane.rejoiner.incomplete + lane.rejoiner.inconsistent
+            + lane.rejoiner.joined - lane.rejoiner.again
             for lane in lanes
         )
         assert receiver.frames == sum(link.rx_frames for link in self.links)
@@ -192,7 +193,7 @@ def test_pieces_are_rejoined_across_links() -> None:
     frames = [frame(number, piece, place=(number, 3)) for number, piece in enumerate(pieces)]
     script.frames(0, frames[0], frames[3])
     assert script.frames(1, frames[0], frames[1], frames[2]) == [42]
-    assert (script.receiver.delivered, script.receiver.pieces_joined) == (1, 3)
+    assert (script.receiver.delivered, script.receiver.lanes[0].rejoiner.joined) == (1, 3)
     script.check_accounts()
 
 
@@ -204,6 +205,21 @@ def test_packet_with_a_lost_piece_is_given_up() -> None:
     assert deadline == PARTIAL_TIMEOUT
     script.timer(deadline)
     assert script.receiver.lanes[0].rejoiner.incomplete == 3
+    script.check_accounts()
+
+
+@pytest.mark.parametrize("forged_first", [True, False])
+def test_forged_piece_does_not_spoil_a_packet(*, forged_first: bool) -> None:
+    script = Script()
+    pieces = split(numbered([42], 3000)[0], 1000)
+    true = [frame(number, piece, place=(number, 3)) for number, piece in enumerate(pieces)]
+    forged = frame(2, b"x" * len(pieces[2]), place=(2, 3))
+    got = []
+    for one in [*true[:2], *([forged, true[2]] if forged_first else [true[2], forged]), true[3]]:
+        got += script.frames(0, one)
+        script.frames(1, one)
+    assert got.count(42) >= 1
+    assert script.receiver.lanes[0].rejoiner.again == 1
     script.check_accounts()
 
 
