@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 import traceback
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,8 @@ SUCCESS: Final = 0
 FAILURE: Final = 1
 WRONG_USE: Final = 2
 """Exit status for a wrong command line or configuration."""
+_PATIENCE: Final = 0.5
+"""Seconds without a reader after which the last words are given up."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,9 +76,24 @@ def _give_up_output() -> None:
 def _complain(error: BaseException, debug: bool) -> None:  # noqa: FBT001 - what the user asked for
     with contextlib.suppress(OSError):  # standard error may be full, or closed at its other end
         if debug:
-            traceback.print_exception(error)
-        print(f"alagg: {_explain(error)}", file=sys.stderr)
+            _say("".join(traceback.format_exception(error)))
+        _say(f"alagg: {_explain(error)}\n")
     _give_up_output()
+
+
+def _say(text: str) -> None:
+    """Write to standard error; where nobody reads it any more, the end of the process does not wait for that."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (OSError, ValueError):  # a program that calls us has put something of its own there
+        sys.stderr.write(text)
+        return
+    data = text.encode(errors="backslashreplace")
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    # A pipe that has room takes so much without waiting (pipe(7)).
+    while data and poll.poll(_PATIENCE * 1000):
+        data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]
 
 
 def _run(arguments: list[str]) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alagg.engine.link import Link
 
 
-PEERS_AT_ONCE: Final = 64
+PEERS_AT_ONCE: Final = 8
 """Peers whose timers one round serves at most, so that no round takes long."""
 
 # The same again for C: other modules cannot see what the .pxd declares.

@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 cdef double _PARTIAL_TIMEOUT
-cdef int64_t _MAX_WAYS, _MAX_BYTES
+cdef int64_t _MAX_WAYS, _MAX_BYTES, _MAX_PACKET, _MAX_PARTIAL, _MAX_DONE, MASK
 
 @cython.final
 cdef class Piece:

@@ -31,6 +31,9 @@ PARTIAL_TIMEOUT: Final = 1.0
 _PARTIAL_TIMEOUT: Final = PARTIAL_TIMEOUT
 _MAX_WAYS: Final = MAX_WAYS
 _MAX_BYTES: Final = MAX_BYTES
+_MAX_PACKET: Final = MAX_PACKET
+_MAX_PARTIAL: Final = MAX_PARTIAL
+_MAX_DONE: Final = MAX_DONE
 
 
 def split(packet: bytes, size: int) -> list[bytes]:
@@ -95,7 +98,7 @@ class _Partial:
         parts = [self.pieces[number] for number in range(piece.last + 1)]
         parts[piece.number] = [piece.payload]
         packets = [b"".join(way) for way in itertools.product(*parts)]
-        return [packet for packet in packets if len(packet) <= MAX_PACKET]
+        return [packet for packet in packets if len(packet) <= _MAX_PACKET]
 
 
 class Rejoiner:
@@ -143,7 +146,7 @@ class Rejoiner:
         return packets
 
     def _begin(self, key: tuple[int, int, int], now: float) -> _Partial:
-        if len(self._partials) >= MAX_PARTIAL:
+        if len(self._partials) >= _MAX_PARTIAL:
             self._give_up(next(iter(self._partials)))
         partial = self._partials[key] = _Partial(now)
         return partial
@@ -160,7 +163,7 @@ class Rejoiner:
         partial.new = 0
         if self._partials.pop(key, None) is not None:
             self._done[key] = partial
-            if len(self._done) > MAX_DONE:
+            if len(self._done) > _MAX_DONE:
                 self._forget(next(iter(self._done)))
         return packets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -168,3 +169,19 @@ def test_a_mistyped_command_gets_a_guess(capsys: pytest.CaptureFixture[str]) -> 
     assert "did you mean unit?" in capsys.readouterr().err
     assert cli.main(["xxxx"]) == 2
     assert "did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_nobody_who_reads_the_last_words_holds_up_the_end(tmp_path: Path, debug: list[str]) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(write, bytes(1 << 16)):
+            pass
+    os.set_blocking(write, True)
+    command = [sys.executable, "-m", "alagg", "--config", str(tmp_path / "missing.cfg"), *debug]
+    try:
+        assert subprocess.run(command, stderr=write, timeout=30, check=False).returncode in (1, 2)
+    finally:
+        os.close(read)
+        os.close(write)
