@@ -28,8 +28,7 @@ demo: packages-lab .venv/compiled  ## two hosts, two links, one of them pulled: 
 	$(BIN)/alagg lab demo $(ARGS)
 
 test: packages-test .venv/compiled  ## run all tests, what has two forms in both (as root: some make namespaces)
-	$(BIN)/python -m pytest $(ARGS)
-	$(if $(ARGS),,ALAGG_PURE=all $(BIN)/python -m pytest -m 'not slow' $(TWO_FORMS))
+	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),scripts/test-all $(TWO_FORMS))
 
 test-forms: packages-test .venv/compiled  ## run the tests on the kernel in every other form: plain, with gso = no, both (long)
 	ALAGG_TEST_GSO=no $(BIN)/python -m pytest $(or $(ARGS),$(ON_THE_KERNEL))
