@@ -84,7 +84,7 @@ def test_one_address_that_answers_is_enough() -> None:
 
 
 def test_an_address_that_says_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alagg.stream.client.FOUNDING", 0.05)
+    monkeypatch.setattr("alagg.stream.client.FOUNDING", 0.5)
 
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
