@@ -22,6 +22,7 @@ from alagg.control.snapshot import Json, parts, whole
 from alagg.crew import Crew, log_event
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import LinkFound
+from alagg.engine.held import Held
 from alagg.engine.peer import NodeSettings
 from alagg.messages import Failed, HostFacts, Ready
 from alagg.ports.ethernet import EthernetPort
@@ -32,6 +33,7 @@ from alagg.ports.trace import Trace
 from alagg.ports.tun import TunCapture, TunInjector
 from alagg.settings import peer_settings
 from alagg.supervised import Supervised as _Supervised
+from alagg.system.limits import memory_to_hold
 
 if TYPE_CHECKING or form.edges() == "plain":
     from alagg.ports.poller import Poller
@@ -115,7 +117,7 @@ class Worker:
         self._handlers: dict[int, Callable[[float], None]] = {}
         node = NodeSettings(
             epoch, lane, window=config.window, probe_interval=config.probe_interval, workers=config.workers,
-            secret=os.urandom(16),
+            secret=os.urandom(16), held=Held(memory_to_hold() // config.workers),
         )  # fmt: skip
         self.endpoint = Endpoint(node, peer_settings(config), (), now)
         self._update_slots(now)

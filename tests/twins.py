@@ -25,7 +25,7 @@ SENDER: Final = (
 RECEIVER: Final = (
     "frames", "probes", "replies", "bad_cookie", "control_frames", "data_frames", "delivered", "refused",
 )  # fmt: skip
-REORDER: Final = ("late", "alone", "given_up", "overflows", "held", "timeout")
+REORDER: Final = ("late", "alone", "given_up", "overflows", "crowded", "held", "timeout")
 REJOINER: Final = ("joined", "again", "waiting", "incomplete", "inconsistent")
 TRACK: Final = ("epoch", "passed", "received", "expected", "reordered", "reordering", "loss")
 LINK: Final = (

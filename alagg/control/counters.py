@@ -132,6 +132,7 @@ RX: Final = (
         "far ahead of a stream that went on below them, released by themselves",
     ),
     Counter("overflows", COUNTER, "times", "a reorder buffer ran full and was released in order"),
+    Counter("crowded", COUNTER, "times", "one was released early, since those of all peers together held too much"),
     Counter("reorder_timeout_ms", GAUGE, "ms", "the deadline in force", MOST),
     Counter("pieces_joined", COUNTER, "packets", "pieces beyond the first of packets that were put together"),
     Counter(

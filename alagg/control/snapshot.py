@@ -159,7 +159,7 @@ def _recovered(lanes: Collection[Lane]) -> dict[str, int]:
 
 
 def _reordered(lanes: Collection[Lane]) -> dict[str, float]:
-    held = late = given_up = alone = overflows = 0
+    held = late = given_up = alone = overflows = crowded = 0
     timeout = 0.0
     for lane in lanes:
         timeout = max(timeout, lane.reorder.timeout)
@@ -170,8 +170,10 @@ def _reordered(lanes: Collection[Lane]) -> dict[str, float]:
             given_up += order.given_up
             alone += order.alone
             overflows += order.overflows
+            crowded += order.crowded
     return {
         "held": held, "late": late, "given_up": given_up, "released_alone": alone, "overflows": overflows,
+        "crowded": crowded,
         "reorder_timeout_ms": round(timeout * 1000, 3),
     }  # fmt: skip
 

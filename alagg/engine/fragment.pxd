@@ -1,6 +1,8 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from alagg.engine.held cimport Held
+
 cdef double _PARTIAL_TIMEOUT
 cdef int64_t _MAX_WAYS, _MAX_BYTES, _MAX_PACKET, _MAX_PARTIAL, _MAX_DONE, MASK
 
@@ -33,6 +35,7 @@ cdef class Rejoiner:
     cdef readonly object _partials
     cdef object _done
     cdef int64_t _bytes
+    cdef Held _store
 
     @cython.locals(partial=_Partial)
     cpdef list join(self, Piece piece, double now)
@@ -43,8 +46,8 @@ cdef class Rejoiner:
     cpdef expire(self, double now)
     @cython.locals(partial=_Partial)
     cdef _give_up(self, tuple key)
-    @cython.locals(partial=_Partial)
     cdef _forget(self, tuple key)
+    cdef _count_off(self, _Partial partial)
 
 @cython.locals(keys=list, partial=_Partial)
 cdef list _outlived(object partials, double now)

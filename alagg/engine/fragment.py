@@ -12,6 +12,7 @@ from collections import OrderedDict
 from typing import Final
 
 from alagg.engine.header import MAX_PIECES
+from alagg.engine.held import Held
 from alagg.engine.sequence import MASK
 
 MAX_PACKET: Final = 65_575
@@ -109,8 +110,8 @@ class Rejoiner:
     what was put together is kept for a moment.
     """
 
-    def __init__(self) -> None:
-        """Start with no pieces."""
+    def __init__(self, store: Held | None = None) -> None:
+        """Start with no pieces; `store` is what all buffers hold together."""
         self.joined = 0
         """Pieces of packets that were put together, beyond the first of each."""
         self.again = 0
@@ -123,6 +124,7 @@ class Rejoiner:
         self._done: OrderedDict[tuple[int, int, int], _Partial] = OrderedDict()
         """Packets that were put together of late."""
         self._bytes = 0
+        self._store = store or Held()
 
     @property
     def waiting(self) -> int:
@@ -140,10 +142,16 @@ class Rejoiner:
             self.inconsistent += 1
             return []
         self._bytes += len(piece.payload)
+        self._store.bytes += len(piece.payload)
         packets = self._complete(key, partial, piece) if len(partial.pieces) > piece.last else []
-        while self._bytes > _MAX_BYTES:
+        while self._bytes > _MAX_BYTES or (self._bytes and self._store.is_too_much(self._bytes)):
             self._give_up_oldest()
         return packets
+
+    def drop(self) -> None:
+        """Throw all pieces away."""
+        while self._done or self._partials:
+            self._give_up_oldest()
 
     def _begin(self, key: tuple[int, int, int], now: float) -> _Partial:
         if len(self._partials) >= _MAX_PARTIAL:
@@ -190,11 +198,14 @@ class Rejoiner:
     def _give_up(self, key: tuple[int, int, int]) -> None:
         partial = self._partials.pop(key)
         self.incomplete += partial.new
-        self._bytes -= partial.size
+        self._count_off(partial)
 
     def _forget(self, key: tuple[int, int, int]) -> None:
-        partial = self._done.pop(key)
+        self._count_off(self._done.pop(key))
+
+    def _count_off(self, partial: _Partial) -> None:
         self._bytes -= partial.size
+        self._store.bytes -= partial.size
 
 
 def _outlived(partials: OrderedDict[tuple[int, int, int], _Partial], now: float) -> list[tuple[int, int, int]]:

@@ -11,6 +11,7 @@ from alagg.engine.reorder import Item, Reorder
 from alagg.engine.sequence import HALF, MASK, extend
 
 if TYPE_CHECKING:
+    from alagg.engine.held import Held
     from alagg.engine.link import Link
 
 LOSS_PERIODS: Final = 10
@@ -110,11 +111,13 @@ def share_lost(received: int, expected: int) -> float:
 class Lane:
     """One number space of a peer."""
 
-    def __init__(self, number: int, window: int, timeout: float | None, secret: int = 0) -> None:
+    def __init__(
+        self, number: int, window: int, timeout: float | None, secret: int = 0, store: Held | None = None
+    ) -> None:
         """Take the lane's number and the settings of its recovery and reordering."""
         self.number = number
-        self.recovery = Recovery(window, timeout, secret)
-        self.rejoiner = Rejoiner()
+        self.recovery = Recovery(window, timeout, secret, store)
+        self.rejoiner = Rejoiner(store)
         self.tracks: dict[Link, Track] = {}
         self.out: list[Item] = []
         self._link: Link | None = None
@@ -181,6 +184,13 @@ class Lane:
         self._samples.clear()
         for stream in self.recovery.aside:
             stream.reorder.flush(self.out)
+
+    def drop(self) -> None:
+        """Throw away all that waits: the peer is no more."""
+        for stream in self.recovery.streams():
+            stream.reorder.flush(self.out)
+        self.out.clear()
+        self.rejoiner.drop()
 
     def release_retired(self) -> None:
         """Release what streams hold that had to make room."""

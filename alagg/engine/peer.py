@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.addresses import Admission, Network, in_words
@@ -16,6 +16,7 @@ from alagg.engine.events import (
     NumberingReset,
     PacketsRefused,
 )
+from alagg.engine.held import Held
 from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
 from alagg.engine.link import DOWN, SILENT, UP, Link
@@ -73,6 +74,8 @@ class NodeSettings:
     workers: int = 1
     secret: bytes = b""
     """At least 8 bytes that nobody can guess; empty only where nobody tries to."""
+    held: Held = field(default_factory=Held)
+    """What waits in the buffers of all peers, and its bound."""
 
     @property
     def watches(self) -> bool:
@@ -111,7 +114,7 @@ class Peer:
         live_time = (MISSES + 0.5) * node.probe_interval
         secret = int.from_bytes(node.secret[:8], "big")
         self.receiver = Receiver(
-            self._admission, self.monitors, node.window, settings.reorder_timeout, live_time, secret
+            self._admission, self.monitors, node.window, settings.reorder_timeout, live_time, secret, node.held
         )
         self.dialogue = Dialogue(self, node)
 

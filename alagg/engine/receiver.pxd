@@ -33,6 +33,7 @@ cdef class Receiver:
     cdef object _timeout
     cdef double _live_time
     cdef object _secret
+    cdef object _store
 
     @cython.locals(
         lane=Lane, size=int64_t, intact=int64_t, index=Py_ssize_t, payload=bytes, frame_type=int, epoch=int64_t,

@@ -24,6 +24,7 @@ from alagg.engine.sequence import distance
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from alagg.engine.held import Held
     from alagg.engine.link import Link
     from alagg.engine.monitor import Monitor
     from alagg.engine.reorder import Item, Reorder
@@ -40,6 +41,7 @@ class Receiver:
         timeout: float | None,
         live_time: float,
         secret: int = 0,
+        store: Held | None = None,
     ) -> None:
         """Set up the way in.
 
@@ -50,6 +52,7 @@ class Receiver:
             timeout: longest wait for an earlier packet in seconds; None for automatic, 0 for off.
             live_time: seconds without a frame after which no gap waits for a link that does not answer either.
             secret: 64 bits that nobody can guess (`alagg.engine.seen`).
+            store: what all buffers of the worker hold together.
         """
         self.packets: list[bytes] = []
         """What can be injected, in order; the owner empties it."""
@@ -77,6 +80,7 @@ class Receiver:
         self._timeout = timeout
         self._live_time = live_time
         self._secret = secret
+        self._store = store
 
     def receive(self, link: Link, headers: bytes, payloads: Sequence[bytes | None], now: float) -> None:
         """Take the frames that came over a link.
@@ -152,6 +156,11 @@ class Receiver:
                 stream.reorder.flush(lane.out)
             self._deliver(lane, now)
 
+    def drop(self) -> None:
+        """Throw away all that waits: the peer is no more."""
+        for lane in self.lanes.values():
+            lane.drop()
+
     def is_live(self, link: Link, now: float) -> bool:
         """Tell whether a link may still bring what has not come."""
         return link.open and (link.answering or now - link.rx_last <= self._live_time)
@@ -181,7 +190,7 @@ class Receiver:
             self._monitors[link].answered(payload, now)
 
     def _new_lane(self, number: int) -> Lane:
-        lane = self.lanes[number] = Lane(number, self._window, self._timeout, self._secret)
+        lane = self.lanes[number] = Lane(number, self._window, self._timeout, self._secret, self._store)
         return lane
 
     def _data(

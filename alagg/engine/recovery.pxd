@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from alagg.engine.held cimport Held
 from alagg.engine.reorder cimport Reorder
 from alagg.engine.ring cimport Ring
 from alagg.engine.seen cimport Seen
@@ -39,6 +40,7 @@ cdef class Recovery:
     cdef public list retired
     cdef public object timeout
     cdef int64_t _size
+    cdef Held _store
     cdef Seen _strange
     cdef dict _retired
 

@@ -15,12 +15,15 @@ What a link with keys may rely on is less work: `Strict` stands at the end.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from alagg.engine.reorder import SLOTS, Reorder
 from alagg.engine.ring import COPY, NEW, SECONDS, Ring
 from alagg.engine.seen import Seen
 from alagg.engine.sequence import extend
+
+if TYPE_CHECKING:
+    from alagg.engine.held import Held
 
 DISCARDED: Final = 0
 """Verdict: a copy of this packet was passed before."""
@@ -61,8 +64,10 @@ _NEW: Final = NEW
 class Stream:
     """A run of numbers of one epoch, and their order."""
 
-    def __init__(self, epoch: int, sequence: int, timeout: float | None, now: float) -> None:
-        """Start at `sequence`, which has not been accepted yet; `timeout` is that of `alagg.engine.reorder`."""
+    def __init__(
+        self, epoch: int, sequence: int, timeout: float | None, now: float, store: Held | None = None
+    ) -> None:
+        """Start at `sequence`, which has not been accepted yet; `timeout`, `store`: see `alagg.engine.reorder`."""
         self.epoch = epoch
         self.highest = sequence - 1
         """The highest number, without its wrap."""
@@ -73,7 +78,7 @@ class Stream:
         self.expected = 0
         """How many numbers the stream has spanned from its first to its highest."""
         self.out_of_order = 0
-        self.reorder = Reorder(timeout)
+        self.reorder = Reorder(timeout, store)
         self.ring: Ring | None = None
         """What its last numbers said, while it is or was the current stream."""
         self.strange = sequence - 1
@@ -105,8 +110,11 @@ class Stream:
 class Recovery:
     """Decides for each frame of one lane of a peer whether its packet is new, and to which stream it belongs."""
 
-    def __init__(self, size: int, timeout: float | None = None, secret: int = 0) -> None:
+    def __init__(
+        self, size: int, timeout: float | None = None, secret: int = 0, store: Held | None = None
+    ) -> None:
         """Take how many packets are remembered, a power of two, the streams' timeout, and 64 secret bits."""
+        self._store = store
         self.rogue = 0
         self.resets = 0
         """How often another stream took over: a restarted sender, or a jump of its numbers."""
@@ -241,7 +249,7 @@ class Recovery:
                 return stream
         if len(self.aside) >= _ASIDE:
             self._retire(min(self.aside, key=_shown))
-        stream = Stream(epoch, sequence, self.timeout, now)
+        stream = Stream(epoch, sequence, self.timeout, now, self._store)
         if self.current is not None:
             self.aside.append(stream)
         return stream

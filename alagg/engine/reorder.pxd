@@ -1,8 +1,10 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from alagg.engine.held cimport Held
 from alagg.engine.sequence cimport extend
 
+cdef int64_t _OVERHEAD
 cdef int64_t _SLOTS, _MAX_BYTES, _DOUBT, _BELIEVED
 cdef double _FRESH
 
@@ -25,6 +27,7 @@ cdef class Reorder:
     cdef public int64_t late
     cdef public int64_t given_up
     cdef public int64_t alone
+    cdef public int64_t crowded
     cdef public int64_t overflows
     cdef public int64_t held
     cdef public object fixed
@@ -34,6 +37,7 @@ cdef class Reorder:
     cdef dict _items
     cdef list _numbers
     cdef int64_t _bytes
+    cdef Held _store
     cdef readonly object _arrivals
     cdef _Arrival _latest
     cdef double _gap_since

@@ -16,6 +16,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from alagg.engine.fragment import Piece
+from alagg.engine.held import OVERHEAD, Held
 from alagg.engine.sequence import extend
 
 SLOTS: Final = 8192
@@ -48,6 +49,7 @@ _MAX_BYTES: Final = MAX_BYTES
 _DOUBT: Final = DOUBT
 _BELIEVED: Final = BELIEVED
 _FRESH: Final = FRESH
+_OVERHEAD: Final = OVERHEAD
 
 
 class _Arrival:
@@ -91,8 +93,8 @@ class Lateness:
 class Reorder:
     """Puts the packets of one stream back in order."""
 
-    def __init__(self, timeout: float | None) -> None:
-        """Take the longest wait in seconds; None for automatic, 0 for no waiting at all."""
+    def __init__(self, timeout: float | None, store: Held | None = None) -> None:
+        """Take the longest wait in seconds, None for automatic, 0 for none at all; `store`: what all buffers hold."""
         self.lateness = Lateness()
         self.late = 0
         """Packets that came after their gap had been given up."""
@@ -100,6 +102,8 @@ class Reorder:
         """Numbers that were no longer waited for."""
         self.alone = 0
         """Packets far ahead that were released by themselves, since the stream went on below them."""
+        self.crowded = 0
+        """How often it released early, since all buffers together held too much."""
         self.overflows = 0
         """How often the buffer was full and released early."""
         self.held = 0
@@ -116,6 +120,7 @@ class Reorder:
         self._numbers: list[int] = []
         """A heap of these numbers, and of some that were released already."""
         self._bytes = 0
+        self._store = store or Held()
         self._arrivals: deque[_Arrival] = deque()
         """When held packets came, in the order of arrival; entries of released ones go when they are first."""
         self._latest = _Arrival(0.0, 0)
@@ -218,10 +223,15 @@ class Reorder:
             others.append(item)
         self.held += 1
         self._bytes += len(item)
+        self._store.bytes += len(item) + _OVERHEAD
         self._arrived(number, now)
         if self._bytes > _MAX_BYTES:
             self.overflows += 1
             while self._bytes > _MAX_BYTES:
+                self._skip_gap(now, out)
+        if self._store.is_too_much(self._bytes):
+            self.crowded += 1
+            while self.held and self._store.is_too_much(self._bytes):
                 self._skip_gap(now, out)
 
     def _arrived(self, number: int, now: float) -> None:
@@ -293,6 +303,7 @@ class Reorder:
         for item in self._items.pop(number):
             self.held -= 1
             self._bytes -= len(item)
+            self._store.bytes -= len(item) + _OVERHEAD
             out.append(item)
 
     def _gap_moved(self, now: float) -> None:

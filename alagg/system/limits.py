@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from typing import TYPE_CHECKING, Final
 
+from alagg.engine.held import LIMIT
 from alagg.system import HostError
 
 if TYPE_CHECKING:
@@ -38,3 +40,8 @@ def allow_descriptors(config: Config) -> None:
         )
     if 0 <= soft < min(hard, PLENTY):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, PLENTY), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def memory_to_hold() -> int:
+    """Give the bytes that packets may take which wait for others: a quarter of the host's, within a bound."""
+    return min(LIMIT, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)

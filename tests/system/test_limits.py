@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from typing import TYPE_CHECKING
 
 import pytest
 
+from alagg.engine.held import LIMIT
 from alagg.system import HostError, limits
+from alagg.system.limits import memory_to_hold
 from tests.memory_net import write_config
 
 if TYPE_CHECKING:
@@ -50,3 +53,9 @@ def test_host_that_allows_too_few_is_told_how_many(config: Config, monkeypatch: 
     monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 125))
     with pytest.raises(HostError, match=r"\(ulimit -n, LimitNOFILE of a unit\) is 125: 126 are needed for 10 links"):
         limits.allow_descriptors(config)
+
+
+@pytest.mark.parametrize(("pages", "expected"), [(1 << 14, 1 << 24), (1 << 24, LIMIT)])
+def test_a_small_host_has_less_to_give(monkeypatch: pytest.MonkeyPatch, pages: int, expected: int) -> None:
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": pages, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert memory_to_hold() == expected
