@@ -60,7 +60,9 @@ class LinkConfig:
     """The remote address, 6 bytes."""
     weight: int
     rate: int | None
-    """Bits per second that the interface is shaped to; None for no limit."""
+    """Bits per second that may leave on the link; None for no limit."""
+    pacing: str
+    """What keeps to the rate: the `sender`, or a queueing discipline of the interface, `tbf`."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,9 @@ LINK: Final = (
     Option("mac", None, values.mac, "the peer's MAC address on this link", "52:54:00:12:34:56"),
     Option("weight", "1", values.integer(1, 1_000_000),
            "weighted: its share of the bytes, 1 to 1000000"),
-    Option("rate", "", values.rate, "shape the interface to this rate, such as 100mbit; empty: no limit"),
+    Option("rate", "", values.rate, "send no faster than this, such as 100mbit; empty: no limit"),
+    Option("pacing", "sender", values.choice("sender", "tbf"),
+           "what keeps to the rate: sender (the node itself) | tbf (the interface's root queueing discipline)"),
 )
 
 

@@ -58,10 +58,13 @@ def _some_peer_can(config: Config, copies: int) -> bool:
 def _rates(config: Config) -> Iterator[str]:
     rates: dict[str, int] = {}
     for link in config.links:
-        if link.rate is None:
+        if link.rate is None or link.pacing != "tbf":
             continue
         if config.xdp == "yes":
-            yield f"[link {link.name}] rate: xdp = yes sends past whatever shapes; allowed: xdp = auto | no"
+            yield (
+                f"[link {link.name}] pacing = tbf: xdp = yes sends past whatever shapes; "
+                "allowed: pacing = sender, or xdp = auto | no"
+            )
         if rates.setdefault(link.interface, link.rate) != link.rate:
             yield (
                 f"[link {link.name}] rate: another link wants a different rate of {link.interface}; "

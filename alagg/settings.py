@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alagg.engine.header import SIZE
 from alagg.engine.peer import LinkSettings, PeerSettings
 
 if TYPE_CHECKING:
-    from alagg.config import Config
+    from alagg.config import Config, LinkConfig
+
+ETHERNET: Final = 14
+"""Bytes of an Ethernet header."""
+UDP: Final = 28
+"""Bytes of the headers of IPv4 and UDP."""
 
 
 def peer_settings(config: Config) -> list[PeerSettings]:
@@ -17,10 +22,17 @@ def peer_settings(config: Config) -> list[PeerSettings]:
         PeerSettings(
             peer.name,
             peer.destinations,
-            tuple(LinkSettings(link.name, SIZE, link.weight) for link in peer.links),
+            tuple(_link_settings(link, config) for link in peer.links),
             peer.scheduler,
             peer.copies,
             peer.reorder_timeout,
         )
         for peer in config.peers
     ]
+
+
+def _link_settings(link: LinkConfig, config: Config) -> LinkSettings:
+    """Translate a link; workers know nothing of each other's frames, so each has an equal part of a rate."""
+    rate = link.rate if link.rate is not None and link.pacing == "sender" else 0
+    overhead = ETHERNET + UDP if link.type == "udp" else ETHERNET
+    return LinkSettings(link.name, SIZE, link.weight, rate / 8 / config.workers, overhead)

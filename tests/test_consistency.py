@@ -17,6 +17,8 @@ FIBRE = "[link fibre]\npeer = office\ninterface = eth0\nmac = 52:54:00:12:34:56\
 COPPER = "[link copper]\npeer = office\ninterface = eth1\nmac = 52:54:00:12:34:57\n"
 HOME = "[peer home]\ndestinations = 10.98.0.2\n"
 RADIO = "[link radio]\npeer = home\ninterface = eth2\nmac = 52:54:00:12:34:58\n"
+TBF = "pacing = tbf\n"
+OTHER = COPPER.replace("eth1", "eth0")
 LINKS = FIBRE + COPPER
 
 
@@ -33,8 +35,8 @@ def load(path: Path, text: str) -> config.Config:
         ("copies = 3\n" + PEER + LINKS, "[peer office] copies = 3: it has 2 links"),
         ("scheduler = round-robin\ncopies = 2\n" + PEER + LINKS, "copies = 2: round-robin sends each packet once"),
         (PEER + "scheduler = round-robin\ncopies = 2\n" + LINKS, "allowed: all, or scheduler = redundant"),
-        ("xdp = yes\n" + PEER + LINKS + "rate = 1mbit\n", "[link copper] rate: xdp = yes sends past"),
-        (PEER + FIBRE + "rate = 1mbit\n" + COPPER.replace("eth1", "eth0") + "rate = 2mbit\n", "a different rate"),
+        ("xdp = yes\n" + PEER + LINKS + TBF + "rate = 1mbit\n", "[link copper] pacing = tbf: xdp = yes sends past"),
+        (PEER + FIBRE + TBF + "rate = 1mbit\n" + OTHER + TBF + "rate = 2mbit\n", "a different rate"),
         ("networks = 10.99.0.0/24\n" + PEER + LINKS, "networks = 10.99.0.0/24: is in [peer office]'s"),
         ("addresses = fd99::2\n" + PEER + LINKS, "addresses = fd99::2/128: is in [peer office]'s"),
     ],

@@ -106,9 +106,11 @@ TX: Final = (
     Counter("sent", COUNTER, "packets", "went out on at least one link"),
     Counter("dropped_no_link", COUNTER, "packets", "no link was there to take them"),
     Counter("dropped_full", COUNTER, "packets", "all links were full"),
+    Counter("dropped_delay", COUNTER, "packets", "their flow kept packets waiting for links with a `rate` (CoDel)"),
+    Counter("marked", COUNTER, "packets", "those of such flows that went on with a mark instead (ECN)"),
     Counter("dropped_too_big", COUNTER, "packets", "could not be split into as many pieces as it would take"),
     Counter("split", COUNTER, "packets", "went in several pieces"),
-    Counter("waiting", GAUGE, "packets", "wait for a link with room, for 50 ms at most"),
+    Counter("waiting", GAUGE, "packets", "wait for a link with room, for 50 ms at most, or for links with a `rate`"),
 )
 """What is told of the way out to each peer."""
 

@@ -119,11 +119,14 @@ def _texts(networks: tuple[Network, ...]) -> list[str]:
 
 def _tx(peer: Peer) -> dict[str, int]:
     sender = peer.sender
+    queue = None if sender.late is None else sender.late.queue
     return {
         "captured": sender.captured,
         "sent": sender.sent,
         "dropped_no_link": sender.dropped_no_link,
-        "dropped_full": sender.dropped_full,
+        "dropped_full": sender.dropped_full + (queue.dropped_full if queue else 0),
+        "dropped_delay": queue.dropped_delay if queue else 0,
+        "marked": queue.marked if queue else 0,
         "dropped_too_big": sender.dropped_too_big,
         "split": sender.split,
         "waiting": sender.waiting,

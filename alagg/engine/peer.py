@@ -16,6 +16,7 @@ from alagg.engine.events import (
     NumberingReset,
     PacketsRefused,
 )
+from alagg.engine.flowqueue import Budget
 from alagg.engine.held import Held
 from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
@@ -48,6 +49,10 @@ class LinkSettings:
     mtu: int
     """Bytes of the largest frame, header included."""
     weight: int = 1
+    rate: float = 0.0
+    """Bytes per second that this worker may send on it; 0 for no limit."""
+    overhead: int = 14
+    """Bytes that each frame has before our header, as far as the rate counts them."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class NodeSettings:
     """At least 8 bytes that nobody can guess; empty only where nobody tries to."""
     held: Held = field(default_factory=Held)
     """What waits in the buffers of all peers, and its bound."""
+    budget: Budget = field(default_factory=Budget, compare=False)
+    """The bytes that may wait for all peers."""
 
     @property
     def watches(self) -> bool:
@@ -111,6 +118,7 @@ class Peer:
         self._add_links(settings.links, now)
         self._admission = Admission(settings.destinations, local)
         self.sender = Sender(node.epoch, node.lane, self._scheduler(), tuple(self.links.values()))
+        self._set_rates()
         live_time = (MISSES + 0.5) * node.probe_interval
         secret = int.from_bytes(node.secret[:8], "big")
         self.receiver = Receiver(
@@ -170,6 +178,11 @@ class Peer:
         self.receiver.set_timeout(settings.reorder_timeout, now)
         self._next_probe = self.due = now
         self.sender.set_links(tuple(self.links[link.name] for link in settings.links))
+        self._set_rates()
+
+    def _set_rates(self) -> None:
+        rates = {self.links[link.name]: (link.rate, link.overhead) for link in self.settings.links}
+        self.sender.set_rates(rates, self._node.budget)
 
     def link_changed(self, link: Link, *, is_open: bool, mtu: int, reason: str, now: float) -> None:
         """Take what the port says of a link: whether it can send, its MTU, and why it cannot."""

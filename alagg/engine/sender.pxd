@@ -29,6 +29,7 @@ cdef class Sender:
     cdef list _waiting
     cdef int64_t _bytes
     cdef dict _untaken
+    cdef readonly object late
 
     @cython.locals(room=Py_ssize_t, pieces=list, places=list, runs=list, batch=_Batch, is_full=bint)
     cpdef send(self, list packets, double now)

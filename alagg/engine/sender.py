@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Final
 from alagg.engine.crc import crc32c
 from alagg.engine.fragment import split
 from alagg.engine.header import DATA, SIZE
+from alagg.engine.late import Late
 from alagg.engine.sequence import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from alagg.engine.flowqueue import Budget
     from alagg.engine.link import Link
     from alagg.engine.scheduler.base import Run, Scheduler
 
@@ -74,6 +76,8 @@ class Sender:
         self._waiting: list[_Waiting] = []
         """Pieces that have a number and that no link has taken yet, in the order of their numbers."""
         self._bytes = 0
+        self.late: Late | None = None
+        """The way of the packets where links have a rate; None where none has."""
         self._untaken: dict[int, int] = {}
         """How many pieces each of their packets lacks, by the number of its first one."""
         self.links_changed()
@@ -81,7 +85,15 @@ class Sender:
     @property
     def waiting(self) -> int:
         """Packets that wait for a link with room."""
-        return len(self._untaken)
+        return len(self._untaken) + (0 if self.late is None else self.late.waiting)
+
+    def set_rates(self, rates: Mapping[Link, tuple[float, int]], budget: Budget) -> None:
+        """Take each link's bytes per second, 0 for no limit, and the bytes that its frames have before our header."""
+        if self.late is None and any(rate for rate, _ in rates.values()):
+            self.late = Late(self, budget)
+        if self.late is not None:
+            self.late.set_rates(rates)
+            self.due = 0.0
 
     def set_links(self, links: Sequence[Link]) -> None:
         """Take another set of links."""
@@ -92,12 +104,18 @@ class Sender:
         """Look at the links again: one was opened or closed, or has another MTU."""
         self._open = tuple(link for link in self.links if link.open)
         self.room = min((link.room for link in self._open), default=0) - SIZE
+        if self.late is not None:
+            self.due = 0.0
 
     def send(self, packets: list[bytes], now: float) -> None:
         """Queue frames for a batch of packets on the links."""
         self.captured += len(packets)
         if self.room <= 0:
             self.dropped_no_link += len(packets)
+            return
+        if self.late is not None:
+            self.late.send(packets, self._open, self.room, now)
+            self.due = min(self.due, self.late.due)
             return
         if self._waiting:
             is_full = self._bytes >= _MAX_WAITING
@@ -120,9 +138,13 @@ class Sender:
     def retry(self, now: float) -> None:
         """Queue what waits once more, and give up what has waited for too long."""
         self._expire(now)
+        if self.late is not None:
+            self.late.pump(self._open, self.room, now)
         waiting, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
         self._bytes = _bytes_of(self._waiting)
         self.due = now + _RETRY if waiting else float("inf")
+        if self.late is not None:
+            self.due = min(self.due, self.late.due)
         if not waiting:
             return
         if self.room <= 0:
@@ -136,6 +158,9 @@ class Sender:
 
     def settle(self) -> None:
         """Count the packets as sent, after every link was told what its port took; the others wait."""
+        if self.late is not None:
+            self.late.settle()
+            self.due = min(self.due, self.late.due)
         if not self._batches:
             return
         batches, self._batches = self._batches, []

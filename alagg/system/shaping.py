@@ -1,4 +1,4 @@
-"""Shapes an interface to the `rate` of its link: a token bucket as its root queueing discipline."""
+"""Shapes an interface to the `rate` of its link, with `pacing = tbf`: a token bucket as its root discipline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def rates(config: Config) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for link in config.links:
-        if link.rate is not None and found.setdefault(link.interface, link.rate) != link.rate:
+        if link.rate is None or link.pacing != "tbf":
+            continue
+        if found.setdefault(link.interface, link.rate) != link.rate:
             raise HostError(f"[link {link.name}] rate: another link wants a different rate of {link.interface}")
     return found
 

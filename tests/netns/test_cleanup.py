@@ -25,7 +25,7 @@ pytestmark = pytest.mark.netns
 
 OPTIONS: Final = {"chains": "OUTPUT, FORWARD", "networks": "10.98.1.0/24"}
 """What makes a node change as much as it can: rules in two tables, and with a rate a queueing discipline."""
-RATE: Final = "rate = 50mbit\n"
+RATE: Final = "rate = 50mbit\npacing = tbf\n"
 SECOND: Final = {"queue": 7, "device": "alagg7", "mark": "0x777", "ethertype": "0x88b6"}
 """What must differ between two nodes on one host, besides their sockets."""
 SECOND_ADDRESSES: Final = {"a": "10.96.0.1", "b": "10.96.0.2"}

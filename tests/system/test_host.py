@@ -74,7 +74,7 @@ def through(address: str) -> str:
 
 @pytest.mark.netns
 def test_sets_up_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig) -> None:
-    config = make_config(chains="OUTPUT, FORWARD", link="rate = 75mbit")
+    config = make_config(chains="OUTPUT, FORWARD", link="rate = 75mbit\npacing = tbf")
     before = snapshot(hosts.a)
     host = Host(config, Journal(config.journal))
     assert host.set_up() == []
@@ -93,7 +93,7 @@ def test_sets_up_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig) -> N
 @pytest.mark.netns
 @pytest.mark.parametrize("mend", ["cleanup", "start"])
 def test_sigkill_leaves_nothing_that_is_not_undone(hosts: Hosts, make_config: MakeConfig, mend: str) -> None:
-    config = make_config(chains="OUTPUT, FORWARD", link="rate = 75mbit")
+    config = make_config(chains="OUTPUT, FORWARD", link="rate = 75mbit\npacing = tbf")
     before = snapshot(hosts.a)
     node = subprocess.Popen(
         [sys.executable, "-c", NODE, str(config.path)], stdout=subprocess.PIPE, text=True, env=environment()
@@ -118,7 +118,8 @@ def test_two_nodes_survive_each_other(hosts: Hosts, make_config: MakeConfig, sta
     start(make_config("first"))
     alone = snapshot(hosts.a)
     second = start(make_config(
-        "second", peer="destinations = 10.98.0.2, fd98::2", queue=2, device="alagg1", mark="0x2", link="rate = 9mbit"
+        "second", peer="destinations = 10.98.0.2, fd98::2", queue=2, device="alagg1", mark="0x2",
+        link="rate = 9mbit\npacing = tbf",
     ))  # fmt: skip
     assert (through("10.99.0.2"), through("10.98.0.2")) == ("alagg0", "alagg1")
     second.tear_down()
@@ -128,7 +129,7 @@ def test_two_nodes_survive_each_other(hosts: Hosts, make_config: MakeConfig, sta
 @pytest.mark.netns
 def test_changes_nothing_without_manage_host(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
     before = snapshot(hosts.a)
-    host = start(make_config(manage_host="no", link="rate = 75mbit"))
+    host = start(make_config(manage_host="no", link="rate = 75mbit\npacing = tbf"))
     host.update()
     host.reload(make_config(manage_host="no", queue=3))
     assert snapshot(hosts.a) == before
@@ -138,7 +139,7 @@ def test_changes_nothing_without_manage_host(hosts: Hosts, make_config: MakeConf
 def test_a_failure_on_the_way_is_one_line_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig) -> None:
     hosts.a.tc("qdisc add dev eth1 root pfifo limit 7")
     before = snapshot(hosts.a)
-    config = make_config(link="rate = 75mbit")
+    config = make_config(link="rate = 75mbit\npacing = tbf")
     with pytest.raises(HostError, match="eth1 has a queueing discipline"):
         Host(config, Journal(config.journal)).set_up()
     assert snapshot(hosts.a) == before
@@ -170,7 +171,7 @@ def test_follows_the_smallest_mtu(hosts: Hosts, make_config: MakeConfig, start: 
 
 @pytest.mark.netns
 def test_shapes_a_card_that_comes_back(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
-    host = start(make_config(link="rate = 75mbit"))
+    host = start(make_config(link="rate = 75mbit\npacing = tbf"))
     hosts.a.ip("link del eth1")
     host.update()
     hosts.plug(1)
@@ -241,7 +242,7 @@ def test_reload_removes_before_the_workers_hear_of_it_and_adds_after(
 ) -> None:
     old = make_config("node")
     host = start(old)
-    new = make_config("node", peer="destinations = 10.98.0.2, fd99::2", link="rate = 75mbit", queue=4)
+    new = make_config("node", peer="destinations = 10.98.0.2, fd99::2", link="rate = 75mbit\npacing = tbf", queue=4)
     seen: list[tuple[str, str, str]] = []
 
     def look() -> None:
@@ -259,7 +260,7 @@ def test_reload_removes_before_the_workers_hear_of_it_and_adds_after(
 
 @pytest.mark.netns
 def test_withdrawn_it_takes_nothing_and_still_lets_in(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
-    host = start(make_config(link="rate = 75mbit"))
+    host = start(make_config(link="rate = 75mbit\npacing = tbf"))
     assert len(host.withdraw()) == 5
     assert (through("10.99.0.2"), through("fd99::2")) == ("eth0", "eth0")
     assert device().up
@@ -268,7 +269,8 @@ def test_withdrawn_it_takes_nothing_and_still_lets_in(hosts: Hosts, make_config:
 
 @pytest.mark.netns
 def test_reload_there_and_back_leaves_no_trace(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
-    other = make_config("node", peer="destinations = 10.98.0.2", link="rate = 75mbit", queue=4, chains="FORWARD")
+    rate = "rate = 75mbit\npacing = tbf"
+    other = make_config("node", peer="destinations = 10.98.0.2", link=rate, queue=4, chains="FORWARD")
     wanted = make_config("node")
     host = start(wanted)
     fresh = snapshot(hosts.a)
@@ -284,7 +286,7 @@ def test_a_reload_that_fails_changes_nothing(hosts: Hosts, make_config: MakeConf
     host = start(make_config("node"))
     before = snapshot(hosts.a)
     with pytest.raises(HostError, match="eth1 has a queueing discipline"):
-        host.reload(make_config("node", peer="destinations = 10.98.0.2", link="rate = 75mbit"))
+        host.reload(make_config("node", peer="destinations = 10.98.0.2", link="rate = 75mbit\npacing = tbf"))
     assert snapshot(hosts.a) == before
     for change in ({"device": "alagg7"}, {"mark": "0x5"}):
         with pytest.raises(HostError, match="cannot change while the node runs; restart it"):
@@ -295,7 +297,7 @@ def test_a_reload_that_fails_changes_nothing(hosts: Hosts, make_config: MakeConf
 @pytest.mark.netns
 def test_reload_switches_manage_host(hosts: Hosts, make_config: MakeConfig, start: Start) -> None:
     before = snapshot(hosts.a)
-    host = start(make_config("node", link="rate = 75mbit"))
+    host = start(make_config("node", link="rate = 75mbit\npacing = tbf"))
     host.reload(make_config("node", manage_host="no"))
     assert snapshot(hosts.a) == before
     host.reload(make_config("node"))

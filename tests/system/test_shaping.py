@@ -25,10 +25,10 @@ def qdisc(hosts: Hosts, interface: str = "eth1") -> str:
 @pytest.mark.netns
 def test_shapes_changes_the_rate_and_leaves_no_trace(hosts: Hosts, make_config: MakeConfig, tmp_path: Path) -> None:
     journal, before = Journal(tmp_path / "journal"), snapshot(hosts.a)
-    shaping.shape(make_config(link="rate = 75mbit"), journal)
+    shaping.shape(make_config(link="rate = 75mbit\npacing = tbf"), journal)
     assert "tbf a1a7: root" in qdisc(hosts)
     assert "rate 75Mbit" in qdisc(hosts)
-    shaping.shape(make_config(link="rate = 25mbit"), journal)
+    shaping.shape(make_config(link="rate = 25mbit\npacing = tbf"), journal)
     assert "rate 25Mbit" in qdisc(hosts)
     assert journal.undo() == ["removed the shaping of eth1"]
     assert snapshot(hosts.a) == before
@@ -39,14 +39,14 @@ def test_leaves_the_users_discipline_alone(hosts: Hosts, make_config: MakeConfig
     hosts.a.tc("qdisc add dev eth1 root pfifo limit 7")
     journal, before = Journal(tmp_path / "journal"), snapshot(hosts.a)
     with pytest.raises(HostError, match=r"eth1 has a queueing discipline \(pfifo\) of its own: remove it"):
-        shaping.shape(make_config(link="rate = 75mbit"), journal)
+        shaping.shape(make_config(link="rate = 75mbit\npacing = tbf"), journal)
     assert journal.undo() == []
     assert snapshot(hosts.a) == before
 
 
 @pytest.mark.netns
 def test_shapes_an_interface_that_came_back(hosts: Hosts, make_config: MakeConfig, tmp_path: Path) -> None:
-    config, journal = make_config(link="rate = 75mbit"), Journal(tmp_path / "journal")
+    config, journal = make_config(link="rate = 75mbit\npacing = tbf"), Journal(tmp_path / "journal")
     hosts.a.ip("link del eth1")
     shaping.shape(config, journal)
     hosts.plug(1)
@@ -59,9 +59,9 @@ def test_shapes_an_interface_that_came_back(hosts: Hosts, make_config: MakeConfi
 @pytest.mark.netns
 def test_unshapes_what_is_no_longer_wanted(hosts: Hosts, make_config: MakeConfig, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
-    before = make_config(link="rate = 75mbit")
+    before = make_config(link="rate = 75mbit\npacing = tbf")
     shaping.shape(before, journal)
-    shaping.unshape(before, make_config(link="rate = 25mbit"))
+    shaping.unshape(before, make_config(link="rate = 25mbit\npacing = tbf"))
     assert "tbf" in qdisc(hosts)
     shaping.unshape(before, make_config())
     assert "tbf" not in qdisc(hosts)

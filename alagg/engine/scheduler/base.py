@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alagg.engine.pacer import BACKLOG
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alagg.engine.link import Link
+    from alagg.engine.pacer import Pacer
 
 
 class Run:
@@ -41,3 +44,23 @@ class Scheduler:
             Runs whose lengths add up to `len(payloads)`.
         """
         raise NotImplementedError
+
+    def pick(self, pacers: Sequence[Pacer], size: int, now: float) -> tuple[Pacer, ...]:  # noqa: ARG002
+        """Choose the links of one packet of `size` bytes, where links have rates; none: it has to wait.
+
+        Here: copies on all, or on the first ones of those that answer, the fastest round trip first. The one with the
+        highest rate says when; a slower one gets no copy while its own queue is full.
+        """
+        ranked = sorted(pacers, key=_rank)[: self.copies]
+        leader = max(ranked, key=_lead)
+        if not leader.has_room(now):
+            return ()
+        return tuple([pacer for pacer in ranked if pacer is leader or pacer.has_room(now, 2 * BACKLOG)])
+
+
+def _rank(pacer: Pacer) -> tuple[bool, float]:
+    return not pacer.link.answering, pacer.link.rtt
+
+
+def _lead(pacer: Pacer) -> tuple[bool, float]:
+    return pacer.link.answering, pacer.rate or float("inf")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alagg.engine.link import Link
+    from alagg.engine.pacer import Pacer
 
 TURN: Final = 16
 """Packets that a link takes in its turn: short beside the queues on the way, long enough to be merged again."""
@@ -44,6 +45,20 @@ class RoundRobin(Scheduler):
         for link in resting:
             link.full = False
         return runs or [Run(remaining, ())]
+
+    def pick(self, pacers: Sequence[Pacer], size: int, now: float) -> tuple[Pacer, ...]:  # noqa: ARG002
+        """Give one packet to the next link with room; it keeps its turn."""
+        count = len(pacers)
+        none_answers = not any(pacer.link.answering for pacer in pacers)
+        for ahead in range(count):
+            pacer = pacers[(self._turn + ahead) % count]
+            if (pacer.link.answering or none_answers) and pacer.has_room(now):
+                self._pass_on(ahead, count)
+                self._left -= 1
+                if not self._left:
+                    self._pass_on(1, count)
+                return (pacer,)
+        return ()
 
     def _whose_turn(self, links: Sequence[Link], resting: list[Link]) -> Link:
         """Go to the next link that can have a turn, and note who is passed over; nobody else is looked at.

@@ -5,6 +5,7 @@ from alagg.engine.scheduler.base cimport Run, Scheduler
 
 cdef class Weighted(Scheduler):
     cdef list _sharing
+    cdef Link _pending
     cdef double _total
     cdef double _largest
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alagg.engine.link import Link
+    from alagg.engine.pacer import Pacer
 
 
 class Weighted(Scheduler):
@@ -25,6 +26,8 @@ class Weighted(Scheduler):
         """Take the number of copies, which means nothing here: there is one of each packet."""
         super().__init__(copies)
         self._sharing: list[Link] = []
+        self._pending: Link | None = None
+        """Who has paid for the next packet, and had no room for it yet."""
         self._total = 0.0
         """All their weights."""
         self._largest = 1.0
@@ -48,6 +51,19 @@ class Weighted(Scheduler):
         if previous is not None:
             runs.append(Run(length, (previous,)))
         return runs
+
+    def pick(self, pacers: Sequence[Pacer], size: int, now: float) -> tuple[Pacer, ...]:
+        """Give one packet to the link whose share asks for it, and wait for its room: so the shares stay exact."""
+        self._share_among([pacer.link for pacer in pacers])
+        if self._pending not in self._sharing:
+            self._pending = self._next(size)
+        for pacer in pacers:
+            if pacer.link is self._pending:
+                if not pacer.has_room(now):
+                    return ()
+                self._pending = None
+                return (pacer,)
+        return ()
 
     def _share_among(self, links: Sequence[Link]) -> None:
         """Take the links that answer, or all when none does."""
