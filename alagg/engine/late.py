@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.crc import crc32c
-from alagg.engine.flowqueue import Budget, FlowQueue
+from alagg.engine.flowqueue import TARGET, Budget, FlowQueue
 from alagg.engine.fragment import split
-from alagg.engine.pacer import Numbered, Pacer
+from alagg.engine.pacer import FRAME, Numbered, Pacer
 from alagg.engine.sequence import MASK
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ LONGEST: Final = 0.2
 """Seconds of packets that may wait, at the rate of all links; CoDel keeps it far below that."""
 LEAST: Final = 1 << 16
 """Bytes that may always wait."""
+FRAMES: Final = 4
+"""Frames on the slowest link that a wait may last without being called standing: some of it is waiting for that link
+(RFC 8289, section 4.2: not below what one packet takes), but ..."""
+LONGEST_TARGET: Final = 0.02
+"""... no more than so many seconds."""
 MOST: Final = 1 << 22
 """Bytes that may wait where a link has no rate."""
 
@@ -59,6 +64,8 @@ class Late:
             pacer.rate, pacer.overhead = rate, overhead
         paced = [rate for rate, _ in rates.values()]
         self.queue.limit = max(LEAST, int(sum(paced) * LONGEST)) if all(paced) else MOST
+        slowest = min([rate for rate in paced if rate], default=float("inf"))
+        self.queue.target = max(TARGET, min(FRAMES * FRAME / slowest, LONGEST_TARGET))
         self.due = 0.0
 
     def send(self, packets: list[bytes], links: Sequence[Link], room: int, now: float) -> None:

@@ -21,6 +21,8 @@ UNPACED: Final = 1 << 18
 """Bytes that wait at most on a link without a rate."""
 CATCH_UP: Final = 0.001
 """Seconds of frames, the next one included, that may leave at once."""
+SLOW: Final = 0.002
+"""Seconds that a slow link, of whose frames few fit into 10 ms, may catch up with, or half a frame's time if less."""
 FRAME: Final = 1514
 """Bytes of a full frame, as Ethernet has it."""
 RETRY: Final = 0.001
@@ -76,7 +78,7 @@ class Pacer:
         """Queue for the port what may leave by now."""
         link, rate = self.link, self.rate
         self._count_others()
-        catch_up = max(CATCH_UP - FRAME / rate, 0.0) if rate else 0.0
+        catch_up = max(CATCH_UP - FRAME / rate, min(FRAME / rate / 2, SLOW)) if rate else 0.0
         while self._held and (not rate or self._free_at <= now):
             one = self._held.popleft()
             size = self._size(one)

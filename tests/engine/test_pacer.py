@@ -42,7 +42,7 @@ def most(sent: list[tuple[float, int]], window: float) -> int:
     return largest
 
 
-@pytest.mark.parametrize("rate", [20e6, 100e6, 1e9])
+@pytest.mark.parametrize("rate", [2.5e6, 20e6, 100e6, 1e9])
 @pytest.mark.parametrize("lateness", [0.0001, 0.001, 0.02])
 def test_no_window_carries_more_than_the_rate_allows(rate: float, lateness: float) -> None:
     chance = random.Random(1)
@@ -52,7 +52,8 @@ def test_no_window_carries_more_than_the_rate_allows(rate: float, lateness: floa
         wakes.append(now)
     sent = departures(Pacer(Link(0, "link", 1500), rate / 8), wakes)
     assert most(sent, 1.0) <= 1.02 * rate / 8
-    assert most(sent, 0.01) <= 1.10 * rate / 8 * 0.01
+    if rate >= 20e6:  # of slower ones too few frames fit into 10 ms
+        assert most(sent, 0.01) <= 1.10 * rate / 8 * 0.01
     if lateness <= 0.0001:
         assert sum(size for _, size in sent) >= 0.99 * 1.1 * rate / 8
 
