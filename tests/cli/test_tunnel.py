@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from alagg import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> Iterator[None]:
+    """Give the logger back as it was: the command says for its whole process what is logged."""
+    logger = logging.getLogger("asyncio")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 def start(*words: str) -> tuple[subprocess.Popen[str], str]:
