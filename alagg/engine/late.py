@@ -141,7 +141,12 @@ class Late:
 
     def _give_up(self) -> None:
         """Drop what waits: there is no link to send it on."""
-        self._sender.dropped_no_link += self.queue.clear() + bool(self._pieces)
+        sender, begun = self._sender, None
+        if self._pieces:  # of it some pieces may have been given already; it never counted as sent
+            begun = (sender.sequence - self._pieces[-1][1]) & MASK
+        counted = {(one.sequence - one.piece) & MASK for one in self._back if not one.left} - {begun}
+        sender.sent -= len(counted)
+        sender.dropped_no_link += self.queue.clear() + bool(self._pieces) + len(counted)
         self._pieces, self._back = [], []
         self.due = float("inf")
 

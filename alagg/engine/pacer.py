@@ -8,7 +8,8 @@ late, as timers are, may catch up with a little, so that no 10 ms carry more tha
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from alagg.engine.header import DATA, SIZE
 
@@ -29,14 +30,17 @@ RETRY: Final = 0.001
 """Seconds until a port that was full is tried again."""
 
 
-class Numbered(NamedTuple):
-    """A piece with its number, on its way to a link."""
+@dataclass(slots=True)
+class Numbered:
+    """A piece with its number, on its way to one link or several."""
 
     payload: bytes
     sequence: int
     piece: int
     last_piece: int
     checksum: int
+    left: bool = False
+    """Whether it has left on one of them."""
 
 
 class Pacer:
@@ -98,7 +102,9 @@ class Pacer:
         for one in reversed(released[len(released) - untaken :]):
             self._held.appendleft(one)
             self.bytes += self._size(one)
-        self._counted += sum(len(one.payload) + SIZE for one in released[: len(released) - untaken])
+        for one in released[: len(released) - untaken]:
+            one.left = True
+            self._counted += len(one.payload) + SIZE
         if untaken and link.open:
             link.tx_dropped_full -= untaken
             self._free_at = max(self._free_at, now + RETRY)

@@ -134,6 +134,23 @@ def test_without_any_link_what_waits_is_dropped_and_counted() -> None:
     assert bench.peer.sender.dropped_no_link > 30
 
 
+@pytest.mark.parametrize("size", [1400, 4000])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_what_was_numbered_and_never_left_is_not_called_sent(scheduler: str, size: int) -> None:
+    bench = Bench(scheduler, 20 * MBIT, 10 * MBIT)
+    for step in range(10):
+        bench.send(numbered(range(4 * step, 4 * step + 4), size=size))
+        bench.run(0.0013)
+    for number in (0, 1):
+        bench.one.link_changed(bench.link(number), is_open=False, mtu=1500, reason="gone", now=bench.now)
+    bench.run(1.0)
+    bench.check()
+    bench.two.flush(bench.now)  # what waits for a number that never comes
+    bench.arrived += numbers(bench.two.take_packets())
+    assert bench.peer.sender.waiting == 0
+    assert bench.peer.sender.sent == len(bench.arrived) > 0
+
+
 def test_large_packets_are_split_and_count_once() -> None:
     bench = Bench("round-robin", 20 * MBIT, 20 * MBIT)
     bench.send(numbered(range(5), size=4000))
