@@ -48,9 +48,9 @@ cdef class Recovery:
     cpdef int accept(self, int64_t epoch, int64_t sequence, double now, int64_t fingerprint=*) except -1
     cpdef tick(self)
     cpdef bint is_current(self, int64_t epoch) noexcept
-    @cython.locals(ring=Ring, found=int)
-    cdef bint _is_new(self, Stream stream, int64_t sequence, int64_t number, int64_t ahead, int64_t fingerprint,
-                      double now) except -1
+    @cython.locals(found=int)
+    cdef bint _is_new(self, Stream stream, Ring ring, int64_t sequence, int64_t number, int64_t ahead,
+                      int64_t fingerprint, double now) except -1
     @cython.locals(stream=Stream)
     cdef int _accept_strange(self, int64_t epoch, int64_t sequence, double now, int64_t fingerprint) except -1
     @cython.locals(stream=Stream, current=Stream)

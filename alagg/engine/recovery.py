@@ -135,7 +135,7 @@ class Recovery:
     def accept(self, epoch: int, sequence: int, now: float, fingerprint: int = 0) -> int:
         """Judge one packet; give a verdict, and leave its stream in `stream`."""
         stream = self.current
-        if stream is None or epoch != stream.epoch:
+        if stream is None or stream.ring is None or epoch != stream.epoch:
             return self._accept_strange(epoch, sequence, now, fingerprint)
         ahead = stream.reorder.ahead(sequence)
         if not -_REACH <= ahead <= _REACH:
@@ -143,7 +143,7 @@ class Recovery:
         stream.last_time = now
         self.stream = stream
         number = extend(sequence, stream.highest)
-        if not self._is_new(stream, sequence, number, ahead, fingerprint, now):
+        if not self._is_new(stream, stream.ring, sequence, number, ahead, fingerprint, now):
             self.discarded += 1
             return _DISCARDED
         stream.accept(number)
@@ -179,12 +179,9 @@ class Recovery:
         }  # fmt: skip
 
     def _is_new(
-        self, stream: Stream, sequence: int, number: int, ahead: int, fingerprint: int, now: float
+        self, stream: Stream, ring: Ring, sequence: int, number: int, ahead: int, fingerprint: int, now: float
     ) -> bool:
         """Remember a packet of the current stream; tell whether it is there for the first time."""
-        ring = stream.ring
-        if ring is None:
-            return False  # never: the current stream has one
         if ahead < 0:
             return not ring.has(sequence, fingerprint) and self._strange.add(stream.epoch, sequence, fingerprint)
         if not ring.keeps(ahead):
