@@ -60,10 +60,7 @@ class Endpoint:
         """Take the peers anew; those that stay keep their numbers and what was learnt about them."""
         names = {settings.name for settings in peers}
         for name in [name for name in self.peers if name not in names]:
-            gone = self.peers.pop(name)
-            gone.receiver.drop()
-            if gone.sender.late is not None:
-                gone.sender.late.clear()
+            self.peers.pop(name).drop()
         for settings in peers:
             if settings.name in self.peers:
                 self.peers[settings.name].update(settings, now)

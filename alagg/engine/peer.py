@@ -180,6 +180,12 @@ class Peer:
         self.sender.set_links(tuple(self.links[link.name] for link in settings.links))
         self._set_rates()
 
+    def drop(self) -> None:
+        """Throw away all that waits: the peer is no more, and others share what it had of the node's memory."""
+        self.receiver.drop()
+        if self.sender.late is not None:
+            self.sender.late.clear()
+
     def _set_rates(self) -> None:
         rates = {self.links[link.name]: (link.rate, link.overhead) for link in self.settings.links}
         self.sender.set_rates(rates, self._node.budget)
