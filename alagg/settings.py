@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 ETHERNET: Final = 14
 """Bytes of an Ethernet header."""
-UDP: Final = 28
-"""Bytes of the headers of IPv4 and UDP."""
 
 
 def peer_settings(config: Config) -> list[PeerSettings]:
@@ -34,5 +32,4 @@ def peer_settings(config: Config) -> list[PeerSettings]:
 def _link_settings(link: LinkConfig, config: Config) -> LinkSettings:
     """Translate a link; workers know nothing of each other's frames, so each has an equal part of a rate."""
     rate = link.rate if link.rate is not None and link.pacing == "sender" else 0
-    overhead = ETHERNET + UDP if link.type == "udp" else ETHERNET
-    return LinkSettings(link.name, SIZE, link.weight, rate / 8 / config.workers, overhead)
+    return LinkSettings(link.name, SIZE, link.weight, rate / 8 / config.workers, ETHERNET)
