@@ -17,6 +17,7 @@ import pytest
 from alagg import form
 from alagg import workers as workers_module
 from alagg.config import load
+from alagg.control.counters import find
 from alagg.control.parts import Part
 from alagg.control.socket import ControlError
 from alagg.engine.events import LinkStateChanged
@@ -363,6 +364,7 @@ def test_status_tells_of_the_node_and_of_the_worker(stage: Stage) -> None:
     assert (answer["pid"], answer["epoch"]) == (os.getpid(), 7)
     assert (answer["engine"], answer["edges"]) == (form.engine(), form.edges())
     assert {"version", "uptime_s"} <= answer.keys()
+    assert {name for name in answer if find("node", name) is None} == set()
 
 
 @pytest.mark.parametrize("line", ["", "engine: plain form"])

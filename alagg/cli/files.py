@@ -13,6 +13,8 @@ FILES: Final = {
     "unit": ("contrib/alagg@.service", "the systemd unit"),
     "rules": ("contrib/alagg-iptables", "the rules without Python, for manage_host = no"),
     "wireshark": ("tools/alagg.lua", "the dissector for Wireshark and tshark"),
+    "grafana": ("contrib/grafana.json", "a dashboard for Grafana"),
+    "alerts": ("contrib/alerts.yml", "alert rules for Prometheus"),
     "scapy": ("tools/scapy_layer.py", "the layer for scapy: from alagg.tools.scapy_layer import Alagg"),
 }
 

@@ -20,7 +20,9 @@ _INTERVAL: Final = 0.5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     add_socket(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    form.add_argument("--metrics", action="store_true", help="print it as Prometheus reads it")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,6 +32,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         json.dump(status, sys.stdout, indent=2)
         print()
+        return 0
+    if args.metrics:
+        from alagg.metrics import exposition  # noqa: PLC0415 - an extra
+
+        print(exposition(status)[0].decode(), end="")
         return 0
 
     from alagg.cli import view  # noqa: PLC0415 - rich takes its time, and programs that read JSON need none of it

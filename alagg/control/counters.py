@@ -1,7 +1,8 @@
 """Counters: the one table of all that a status tells in numbers and words, and how several workers' are merged.
 
-From it come the names, units and meanings in docs/operations.md (`python -m alagg.control.counters` writes them), and
-the merging over workers. Whoever adds a counter to `alagg.control.snapshot` or to an edge adds its line here.
+From it come the names, units and meanings in docs/operations.md (`python -m alagg.control.counters` writes them), the
+metrics (`alagg.metrics`), the schema of a status, and the merging over workers. Whoever adds a counter to
+`alagg.control.snapshot` or to an edge adds its line here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -43,6 +44,36 @@ class Counter(NamedTuple):
     """Its meaning, in Markdown."""
     merge: str = SUM
 
+
+NODE: Final = (
+    Counter("version", TEXT, "", "alagg's own", FIRST),
+    Counter("pid", TEXT, "", "the supervisor's process", FIRST),
+    Counter("uptime_s", GAUGE, "seconds", "since the node's start", FIRST),
+    Counter("engine", TEXT, "", "`compiled` or `plain`", FIRST),
+    Counter("edges", TEXT, "", "the same of the edges", FIRST),
+    Counter("epoch", TEXT, "", "the random number of this run that frames carry; of the first worker", FIRST),
+    Counter("put_back", TEXT, "", "what other programs took away, how often, and how long ago the last time", FIRST),
+    Counter("peers", TEXT, "", "each peer, with `tx` and `rx`", FIRST),
+    Counter("links", TEXT, "", "each link, with `recent`", FIRST),
+    Counter("workers", TEXT, "", "each worker's own `peers`, `links` and edges, where there are several", FIRST),
+    Counter("capture", TEXT, "", "the edge where packets are caught", FIRST),
+    Counter("injector", TEXT, "", "the edge where packets go back", FIRST),
+    Counter("drops", TEXT, "", "what is lost in between", FIRST),
+)
+"""What is told of the node itself."""
+
+PEER: Final = (
+    Counter("name", TEXT, "", "its name in the configuration", FIRST),
+    Counter("scheduler", TEXT, "", "how packets are laid on its links", FIRST),
+    Counter("destinations", TEXT, "", "its addresses and networks", FIRST),
+    Counter("advice", TEXT, "", "what does not fit between the two sides, in words", FIRST),
+    Counter(
+        "refused", TEXT, "", "source, destination and age in seconds of the last refused packet, by reason", FIRST
+    ),
+    Counter("tx", TEXT, "", "the way out: a table of its own", FIRST),
+    Counter("rx", TEXT, "", "the way in: a table of its own", FIRST),
+)
+"""What is told of each peer besides the ways out and in."""
 
 LINK: Final = (
     Counter("name", TEXT, "", "its name in the configuration", FIRST),
@@ -205,9 +236,13 @@ DROPS: Final = (
 """What is lost between the edges and the peers."""
 
 TABLES: Final = {
-    "link": LINK, "recent": RECENT, "tx": TX, "rx": RX, "capture": CAPTURE, "injector": INJECTOR, "drops": DROPS,
+    "node": NODE, "peer": PEER, "link": LINK, "recent": RECENT, "tx": TX, "rx": RX, "capture": CAPTURE,
+    "injector": INJECTOR, "drops": DROPS,
 }  # fmt: skip
 """All of them, by the name that stands above them in a status."""
+
+REASON: Final = "REASON"
+"""The end of a name that stands for any word."""
 
 
 @cache
@@ -217,8 +252,8 @@ def find(table: str, name: str) -> Counter | None:
     for counter in counters:
         if counter.name == name:
             return counter
-    families = (counter for counter in counters if counter.name.endswith("_REASON"))
-    return next((counter for counter in families if name.startswith(counter.name.removesuffix("REASON"))), None)
+    families = (counter for counter in counters if counter.name.endswith(REASON))
+    return next((counter for counter in families if name.startswith(counter.name.removesuffix(REASON))), None)
 
 
 def markdown(table: str) -> str:

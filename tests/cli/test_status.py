@@ -40,6 +40,11 @@ def test_json(asked: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]) 
     assert asked == [("/run/alagg/alagg.sock", "status")]
 
 
+def test_metrics(asked: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", "--metrics"]) == 0
+    assert 'alagg_link_tx_bytes_total{link="fibre",peer=""} 1000.0\n' in capsys.readouterr().out
+
+
 def test_tables(asked: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "--socket", "/tmp/other.sock"]) == 0
     assert "no link is bad (of 1)" in capsys.readouterr().out

@@ -50,10 +50,12 @@ def test_every_state_of_the_engine_has_its_place() -> None:
 
 
 def tables(status: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "node", status
     for one in status["links"]:
         yield "link", one
         yield "recent", one["recent"]
     for peer in status["peers"]:
+        yield "peer", peer
         yield "tx", peer["tx"]
         yield "rx", peer["rx"]
     for place in ("capture", "injector", "drops"):
