@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "check": "validate the configuration, examine the host, and say how to mend what is wrong",
     "status": "show the running node: peers, links, counters",
     "link": "show the running node's links: peer, type, state, reason, figures",
+    "monitor": "watch the running node in this terminal: links, rates, events, live",
     "reload": "have the running node read its configuration again, and wait for its answer",
     "key": "make keys and certificates, show their fingerprints, revoke them",
     "rules": "show, install or remove the firewall rules that catch packets",

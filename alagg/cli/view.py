@@ -63,7 +63,7 @@ def show(status: Status, rates: Mapping[str, tuple[float, float]], console: Cons
 def _headline(status: Status) -> Text:
     return Text(
         f"alagg {status.get('version', '?')}, {status.get('engine', '?')} engine, pid {status.get('pid', '?')}, "
-        f"up {_duration(status.get('uptime_s', 0))}"
+        f"up {duration(status.get('uptime_s', 0))}"
     )
 
 
@@ -80,9 +80,9 @@ def _links(links: list[Status], rates: Mapping[str, tuple[float, float]], *, sev
             _measure(measured.get("rtt_ms"), ".2f"),
             _measure(None if measured.get("loss") is None else 100 * measured["loss"], ".3g"),
             count(link.get("tx_frames", 0)),
-            _short(out),
+            short(out),
             count(link.get("rx_frames", 0)),
-            _short(into),
+            short(into),
         )
     return table
 
@@ -148,14 +148,16 @@ def _measure(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
+    """Write a rate in few characters."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.1f} {unit}"
     return f"{number:.0f}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a time for people, in its two largest units."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -151,4 +151,4 @@ def test_answer_that_lacks_everything() -> None:
     ("seconds", "text"), [(0, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3600, "1 h"), (90061, "1 d 1 h")]
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert view._duration(seconds) == text
+    assert view.duration(seconds) == text
