@@ -1,4 +1,4 @@
-"""One reliable connection over many links, on any system: `connect`, `serve`; docs/stream.md shows how."""
+"""One reliable connection over many links, on any system: `connect`, `serve`; docs/streams.md shows how."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-TUTORIAL = (Path(__file__).parents[2] / "docs" / "stream.md").read_text(encoding="utf-8")
+TUTORIAL = (Path(__file__).parents[2] / "docs" / "streams.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TUTORIAL, re.DOTALL)
 
 

@@ -1,8 +1,9 @@
 """The receiving half of a stream: puts segments in order, and says how far the peer may send.
 
 What is unread and what is out of order together stay within the window that was granted. It begins at 1 MB and
-follows four times what the program really reads in a round trip, up to the setting; nothing that the peer says makes
-it larger.
+follows four times what the program can read in a round trip, by the fastest part of it, so that a burst after a long
+wait shows what the links carry. Each byte that was really read makes it larger by `PROMISED` at the most, up to the
+setting; nothing that the peer says does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from alagg.stream.core.errors import ProtocolError
 
 FIRST_WINDOW: Final = 1 << 20
 """Bytes granted at first."""
+PROMISED: Final = 64
+"""Bytes of the window for each one read in the last round trip, at the most."""
+PARTS: Final = 16
+"""Parts of a round trip, the fastest of which says how fast the program reads."""
+SHORTEST: Final = 0.01
+"""Seconds that a round trip counts for at least."""
 MAX_SEGMENTS: Final = 4096
 """Segments that may wait for an earlier one: a rule of the protocol, since small ones cost more than their bytes."""
 JOINED: Final = 1 << 14
@@ -42,8 +49,11 @@ class Assembly:
         """Whether nobody will read any more: all that comes counts as read."""
         self.duplicates = 0
         """Bytes that came more than once."""
-        self._measured_at = 0.0
-        self._measured_from = 0
+        self._round_at = 0.0
+        self._round_from = 0
+        self._part_at = 0.0
+        self._part_from = 0
+        self._seen = 0
 
     @property
     def ready(self) -> int:
@@ -145,13 +155,22 @@ class Assembly:
             now: seconds.
             round_trip: of the slowest link that carries; 0 where it is not known.
         """
-        if now - self._measured_at >= max(round_trip, 0.01):
-            if now - self._measured_at < 4 * max(round_trip, 0.01):
-                read = self.read_to - self._measured_from
-                self._window = min(max(self._window, FIRST_WINDOW + 4 * read), self._max)
-            self._measured_at, self._measured_from = now, self.read_to
+        self._widen(now, max(round_trip, SHORTEST))
         fresh = self.read_to + self._window
         if fresh - self.granted < self._window // 4:
             return False
         self.granted = fresh
         return True
+
+    def _widen(self, now: float, round_trip: float) -> None:
+        """See how fast the program reads, in each part of a round trip; waits at its end do not count."""
+        part = round_trip / PARTS
+        if self.read_to > self._seen:
+            able = 4 * round_trip * (self.read_to - self._part_from) / max(now - self._part_at, part)
+            most = PROMISED * (self.read_to - self._round_from)
+            self._window = min(max(self._window, FIRST_WINDOW + int(min(able, most))), self._max)
+            self._seen = self.read_to
+        if now - self._part_at >= part:
+            self._part_at, self._part_from = now, self.read_to
+        if now - self._round_at >= round_trip:
+            self._round_at, self._round_from = now, self.read_to

@@ -347,12 +347,13 @@ class Connection:
     # -- sending
 
     def transmit(self, now: float) -> list[tuple[Link, bytes]]:
-        """Give what is to be put on the links now, each link's bytes in one piece."""
+        """Give what is to be put on the links now, each link's bytes in one piece; called until it gives nothing."""
         parts: dict[Link, list[bytes]] = {}
         for link, frame in self._farewells:
             parts.setdefault(link, []).append(frame)
         self._farewells = []
         for link in self.links:
+            link.burst = link.estimate.burst
             if link.writable and (link.ack_due or link.control or link.pong is not None):
                 parts[link] = list(self._control(link))
         for link, segment in self._dispatch(now):
@@ -393,7 +394,7 @@ class Connection:
                 return
             if link is None:
                 return
-            segment = repeat or outgoing.cut(link.estimate.segment())
+            segment = repeat or outgoing.cut(link.estimate.segment)
             if repeat is not None:
                 outgoing.take_repeat()
                 if link is repeat.carrier:

@@ -54,8 +54,8 @@ def choose(among: Sequence[Link], size: int, room: int, now: float) -> Link | No
     total = 0.0
     for link in among:
         estimate = link.estimate
-        arrival = estimate.arrival(link.unacknowledged, min(size, estimate.segment()))
-        total += estimate.guess()
+        arrival = estimate.arrival(link.unacknowledged, min(size, estimate.segment))
+        total += estimate.guess
         earliest = min(earliest, arrival)
         if arrival < best_arrival and link.has_room():
             best, best_arrival = link, arrival
@@ -74,6 +74,6 @@ def is_tried(link: Link, now: float) -> bool:
 
 def _worth(link: Link, later: float, total: float, room: int) -> bool:
     """Tell whether a link should be used that is `later` seconds behind the best one."""
-    if later > DELAY and link.estimate.guess() < LITTLE * total:
+    if later > DELAY and link.estimate.guess < LITTLE * total:
         return False
     return later * total < max(room, 1 << 17)

@@ -1,7 +1,8 @@
 """What a link delivers: its rate, its round trip, and how much it may carry unacknowledged.
 
 The limit follows from the two: twice rate times round trip, thrice until the rate first stops growing. So a link that
-can do more shows it within a round trip, and a queue is hardly longer than one. The samples are those of Linux's
+can do more shows it within a round trip, and a queue is hardly longer than one. Until then the rate may also be that
+of a `train`, so that a long way is filled after a few round trips. The samples are those of Linux's
 tcp_rate.c: delivered bytes over the longer of the sending and the acknowledging interval; the greatest of ten round
 trips counts. Every ten seconds the limit falls below rate times round trip for two round trips: only then an empty
 queue, thus the true round trip, can be seen.
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 from collections import deque
 from typing import Final
+
+from alagg.stream.core.train import Train
 
 INITIAL: Final = 1 << 15
 """Bytes that a link carries in the first round trip."""
@@ -30,10 +33,16 @@ GAIN: Final = 2.0
 FIRST_GAIN: Final = 3.0
 STEADY: Final = 3
 """Round trips without a quarter more, after which the rate is taken as found."""
+FOUND: Final = 0.9
+"""Part of a measured train's rate, from which on the rate is taken as found."""
 MIN_SEGMENT: Final = 2048
 MAX_SEGMENT: Final = 1 << 16
 SEGMENT_TIME: Final = 0.01
 """Seconds that a segment should take on its link."""
+
+MAX_BURST: Final = 1 << 18
+BURST_TIME: Final = 0.05
+"""Seconds that what a link gets in one go takes: more would be bound to it while others may soon have room."""
 
 
 class Estimate:
@@ -58,6 +67,16 @@ class Estimate:
         self._round_until = 0.0
         self._round_rate = 0.0
         self._steady = 0
+        self.train = Train()
+        self.guess = 0.0
+        """The rate, or where there was no sample what the first round trip will carry; bytes per second."""
+        self.limit = INITIAL
+        """Bytes that the link may carry unacknowledged."""
+        self.segment = INITIAL >> 2
+        """Bytes of the stream that a frame should have: ten milliseconds, from 2 to 64 KiB."""
+        self.burst = MIN_SEGMENT
+        """Bytes that the link may get before the others have their turn."""
+        self.renew()
 
     def trip(self, seconds: float, now: float) -> None:
         """Take a round trip that was measured."""
@@ -75,6 +94,7 @@ class Estimate:
         elif now - self._round_trip_at > max(ROUND_TRIP_WINDOW, 20 * self.round_trip):
             self._draining_until = now + 2 * self.smoothed
             self._drain_least = seconds
+        self.renew()
 
     def _drain(self, seconds: float, now: float) -> None:
         self._drain_least = min(self._drain_least, seconds)
@@ -94,12 +114,16 @@ class Estimate:
             rates.pop()
         rates.append((now, rate))
         self.rate = rates[0][1]
-        if self._gain > GAIN and not limited and now >= self._round_until:
+        if self.begins and not limited and now >= self._round_until:
             self._compare(now)
+        self.renew()
 
     def _compare(self, now: float) -> None:
         """See, once in a round trip, whether the rate still grows."""
         self._round_until = now + self.smoothed
+        if self.train.measured and self.rate >= FOUND * self.train.rate:
+            self._gain = GAIN
+            return
         if self.rate >= 1.25 * self._round_rate:
             self._round_rate, self._steady = self.rate, 0
             return
@@ -107,27 +131,28 @@ class Estimate:
         if self._steady >= STEADY:
             self._gain = GAIN
 
-    def guess(self) -> float:
-        """Give the rate, or where there was no sample what the first round trip will carry; bytes per second."""
-        return self.rate or INITIAL / max(self.round_trip, SLACK)
+    @property
+    def begins(self) -> bool:
+        """Tell whether the rate still grows for the first time."""
+        return self._gain > GAIN
 
-    def limit(self) -> int:
-        """Give how many bytes the link may carry unacknowledged."""
+    def renew(self) -> None:
+        """Derive anew what is asked far more often than anything is measured."""
+        rate = max(self.rate, self.train.rate) if self.begins else self.rate
+        self.guess = guess = rate or INITIAL / max(self.round_trip, SLACK)
+        self.burst = min(max(int(guess * BURST_TIME), MIN_SEGMENT), MAX_BURST)
+        if rate:
+            self.segment = min(max(int(guess * SEGMENT_TIME), MIN_SEGMENT), MAX_SEGMENT)
         if not self.round_trip:
-            return INITIAL
-        if self._draining_until:
-            return int(DRAINED * self.guess() * self.round_trip)
-        return int(self._gain * self.guess() * (self.round_trip + SLACK))
-
-    def segment(self) -> int:
-        """Give how many bytes of the stream a frame should have: ten milliseconds, from 2 to 64 KiB."""
-        if not self.rate:
-            return INITIAL >> 2
-        return min(max(int(self.rate * SEGMENT_TIME), MIN_SEGMENT), MAX_SEGMENT)
+            self.limit = INITIAL
+        elif self._draining_until:
+            self.limit = int(DRAINED * guess * self.round_trip)
+        else:
+            self.limit = int(self._gain * guess * (self.round_trip + SLACK))
 
     def arrival(self, unacknowledged: int, size: int) -> float:
         """Give the seconds until `size` more bytes would be at the other end."""
-        rate = self.guess()
+        rate = self.guess
         queue = max(unacknowledged - rate * self.round_trip, 0.0)
         return (queue + size) / rate + self.round_trip / 2
 

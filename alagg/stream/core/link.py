@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from alagg.stream.core.errors import ProtocolError
-from alagg.stream.core.estimate import Estimate
+from alagg.stream.core.estimate import MIN_SEGMENT, Estimate
 from alagg.stream.core.frames import OVERHEAD, Decoder
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Link:
         self.decoder = Decoder()
         self.writable = True
         """Whether its carrier takes bytes; whoever does the I/O keeps this up to date."""
+        self.burst = MIN_SEGMENT
+        """Bytes that it may get before the others have their turn."""
         self.ring: deque[Sent] = deque()
         self.unacknowledged = 0
         """Bytes of the ring, their headers included."""
@@ -115,7 +117,7 @@ class Link:
 
     def has_room(self) -> bool:
         """Tell whether it may carry one more segment now."""
-        return self.writable and (not self.ring or self.unacknowledged < self.estimate.limit())
+        return self.writable and self.burst > 0 and (not self.ring or self.unacknowledged < self.estimate.limit)
 
     def carry(self, segment: Segment, now: float, patience: float) -> None:
         """Take note that it carries a segment from now on."""
@@ -129,6 +131,7 @@ class Link:
             Sent(segment, size, now, due, estimate.delivered, estimate.delivered_at, self._first_at, limited)
         )
         self.unacknowledged += size
+        self.burst -= size
         segment.carrier = self
 
     def was_limited(self) -> None:
@@ -149,16 +152,21 @@ class Link:
         if not fresh:
             return
         estimate = self.estimate
+        first_sent, before = self.ring[0].at, self.unacknowledged
         for _ in range(fresh):
             sent = self.ring.popleft()
             sent.segment.acknowledge()
             self.unacknowledged -= sent.size
-            estimate.delivered += sent.size
+        size = before - self.unacknowledged
+        estimate.delivered += size
         self.progress_at = now
         self._first_at = sent.at
         estimate.delivered_at = now
-        if sent.at >= self.recovered_at and self.state == UP:
+        if sent.at >= self.recovered_at and self.state in (NEW, UP):
             self._measure(sent, now)
+            if estimate.begins:
+                estimate.train.acknowledged(size, first_sent, sent.at, now, estimate.rate)
+                estimate.renew()
 
     def _measure(self, sent: Sent, now: float) -> None:
         estimate = self.estimate

@@ -13,7 +13,7 @@ class Settings:
 
     receive_limit: int = 256 * MEGABYTE
     """Bytes that may wait here, unread or out of order. What is really granted begins at 1 MB and follows four times
-    what the program reads in a round trip."""
+    what the program can read in a round trip, and 64 times what it did read."""
     send_limit: int = 256 * MEGABYTE
     """Bytes between the oldest unacknowledged one and the newest one sent."""
     idle_ping: float = 5.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alagg.stream.core.assembly import FIRST_WINDOW, MAX_SEGMENTS, Assembly
+from alagg.stream.core.assembly import FIRST_WINDOW, MAX_SEGMENTS, PROMISED, Assembly
 from alagg.stream.core.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -128,3 +128,25 @@ def test_discarded_bytes_count_as_read() -> None:
     assembly.discard()
     assembly.insert(3, b"def")
     assert (assembly.ready, assembly.read_to) == (0, 6)
+
+
+def test_a_burst_after_a_long_wait_counts_as_what_it_was() -> None:
+    assembly = Assembly(256 * MEGABYTE)
+    assembly.grant(9.0, 2.0)
+    assembly.insert(0, bytes(MEGABYTE // 2))
+    assembly.grant(10.0, 2.0)
+    assembly.read(MEGABYTE)
+    assembly.grant(10.001, 2.0)
+    once = assembly.granted - assembly.read_to
+    assert once > 4 * MEGABYTE / 2
+    for _ in range(3):
+        assembly.grant(10.001, 2.0)
+    assert assembly.granted - assembly.read_to == once
+
+
+def test_what_was_read_bounds_what_is_granted() -> None:
+    assembly = Assembly(1 << 40)
+    assembly.insert(0, bytes(1000))
+    assembly.read(MEGABYTE)
+    assembly.grant(1.0, 1e6)
+    assert assembly._window <= FIRST_WINDOW + PROMISED * 1000

@@ -17,12 +17,12 @@ def known(rate: float = 1e6, round_trip: float = 0.05) -> Estimate:
 
 def test_before_anything_is_known_little_is_sent() -> None:
     estimate = Estimate()
-    assert estimate.limit() == INITIAL
+    assert estimate.limit == INITIAL
     assert estimate.due(0, 0.1) == FIRST_PATIENCE
 
 
 def test_the_limit_follows_rate_and_round_trip() -> None:
-    assert known().limit() == pytest.approx(2 * 1e6 * (0.05 + SLACK), rel=0.01)
+    assert known().limit == pytest.approx(2 * 1e6 * (0.05 + SLACK), rel=0.01)
 
 
 def test_while_the_rate_grows_so_does_the_limit() -> None:
@@ -30,7 +30,7 @@ def test_while_the_rate_grows_so_does_the_limit() -> None:
     estimate.trip(0.05, 0.0)
     for number in range(8):
         estimate.sample(1e5 * 2**number, number * 0.05, limited=False)
-        assert estimate.limit() == pytest.approx(3 * estimate.rate * (0.05 + SLACK), rel=0.01)
+        assert estimate.limit == pytest.approx(3 * estimate.rate * (0.05 + SLACK), rel=0.01)
 
 
 def test_a_sample_of_little_work_lowers_nothing() -> None:
@@ -59,7 +59,7 @@ def test_a_longer_round_trip_is_believed_after_the_queue_was_drained() -> None:
 
 @pytest.mark.parametrize(("rate", "size"), [(1e3, MIN_SEGMENT), (1e6, 10_000), (1e9, MAX_SEGMENT)])
 def test_a_segment_takes_ten_milliseconds(rate: float, size: int) -> None:
-    assert known(rate).segment() == size
+    assert known(rate).segment == size
 
 
 def test_what_waits_comes_before() -> None:

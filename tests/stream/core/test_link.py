@@ -44,6 +44,7 @@ def test_a_full_link_has_no_room_and_an_empty_one_always() -> None:
     link.carry(Segment(0, bytes(1 << 16)), 0.0, 0.1)
     assert not link.has_room()
     link.acknowledge(1, 0.1)
+    link.burst = 1
     assert link.has_room()
     link.writable = False
     assert not link.has_room()
