@@ -6,6 +6,7 @@ All of them are optional: where no compiler is found, the plain form is installe
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -16,15 +17,36 @@ FLAGS = os.environ.get("ALAGG_CFLAGS", "-O3 -g0").split()
 """Flags of the C compiler; `make sanitize` sets others."""
 
 
+LIBRARIES = {"alagg.native.seals": "libcrypto"}
+"""What extensions are linked with, as pkg-config calls it."""
+
+
 def extension(source: Path) -> Extension:
     """Describe the extension that is compiled from one source."""
     path = source.relative_to(ROOT)
+    name = ".".join(path.with_suffix("").parts)
     return Extension(
-        ".".join(path.with_suffix("").parts),
+        name,
         [str(path)],
-        extra_compile_args=[*FLAGS, "-Wno-unused-function"],
-        extra_link_args=[flag for flag in FLAGS if flag.startswith("-fsanitize")],
-    )
+        extra_compile_args=[*FLAGS, "-Wno-unused-function", *flags_of(LIBRARIES.get(name), "--cflags")],
+        extra_link_args=[
+            *(flag for flag in FLAGS if flag.startswith("-fsanitize")), *flags_of(LIBRARIES.get(name), "--libs"),
+        ],
+    )  # fmt: skip
+
+
+def flags_of(library: str | None, kind: str) -> list[str]:
+    """Give the compiler's or linker's flags for a library; without pkg-config, where a compiler looks by itself."""
+    if library is None:
+        return []
+    try:
+        told = subprocess.run(  # noqa: S603
+            ["pkg-config", kind, library],  # noqa: S607 - wherever it is installed
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return [f"-l{library.removeprefix('lib')}"] if kind == "--libs" else []
+    return told.split()
 
 
 declared = (declarations.with_suffix(".py") for declarations in sorted((ROOT / "alagg").rglob("*.pxd")))
