@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg import consistency, values
+from alagg import consistency, linktypes, values
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.ports import PORTS
 from alagg.values import Network as Network  # noqa: PLC0414 - this module offers it
-from alagg.values import counted, similar
+from alagg.values import UdpAddress, counted, similar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,13 +56,20 @@ class LinkConfig:
     peer: str
     type: str
     interface: str
+    """The local interface; a link of type udp may be bound to none, and has an empty one."""
     mac: bytes
-    """The remote address, 6 bytes."""
+    """The remote address of a link of type ethernet, 6 bytes; else empty."""
     weight: int
     rate: int | None
     """Bits per second that may leave on the link; None for no limit."""
     pacing: str
     """What keeps to the rate: the `sender`, or a queueing discipline of the interface, `tbf`."""
+    local: UdpAddress | None = None
+    """Type udp: where its datagrams come in; None for any address and port."""
+    remote: UdpAddress | None = None
+    """Type udp: where they go; None on the side that waits for the peer."""
+    copy_dscp: bool = True
+    """Type udp: whether datagrams are marked like the packets in them."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,11 @@ class Config:
     def links(self) -> tuple[LinkConfig, ...]:
         """All links of all peers."""
         return tuple(link for peer in self.peers for link in peer.links)
+
+    @property
+    def ethernet_links(self) -> tuple[LinkConfig, ...]:
+        """Those of them that are of type ethernet."""
+        return tuple(link for link in self.links if link.type == "ethernet")
 
     def queue_of(self, worker: int) -> int:
         """Give the NFQUEUE that a worker, counted from 0, takes packets from."""
@@ -211,8 +223,15 @@ PEER: Final = (
 LINK: Final = (
     Option("peer", "", values.name, "the name of the peer it leads to; may be left out when there is one", "office"),
     Option("type", "ethernet", values.choice(*sorted(PORTS)), f"what the link is: {' | '.join(sorted(PORTS))}"),
-    Option("interface", None, values.interface, "the local interface", "eth0"),
-    Option("mac", None, values.mac, "the peer's MAC address on this link", "52:54:00:12:34:56"),
+    Option("interface", "", values.or_nothing(values.interface, ""),
+           "the local interface; udp: may be left out, bound to it where given", "eth0"),
+    Option("mac", "", values.or_nothing(values.mac, b""), "ethernet: the peer's MAC address on this link",
+           "52:54:00:12:34:56"),
+    Option("local", "", values.udp_local,
+           "udp: address and port here, such as 0.0.0.0:7311 or [::]:7311; empty: any, where there is a remote"),
+    Option("remote", "", values.udp_remote,
+           "udp: the peer's address or name, and port; empty: answer to where its frames come from"),
+    Option("copy_dscp", "yes", values.yes_no, "udp: mark datagrams like the packets in them (DSCP): yes | no"),
     Option("weight", "1", values.integer(1, 1_000_000),
            "weighted: its share of the bytes, 1 to 1000000"),
     Option("rate", "", values.rate, "send no faster than this, such as 100mbit; empty: no limit"),
@@ -362,6 +381,8 @@ class _Reader:
                 f"{self.path}: [link {name}] peer = {link['peer']}: {problem}; allowed: {' | '.join(peers)}"
                 f"{similar(link['peer'], peers)}"
             )
+        if wrong := linktypes.problem(link, self.parser[f"link {name}"], LINK):
+            raise ConfigError(f"{self.path}: [link {name}] {wrong}")
         return LinkConfig(name=name, **link)
 
     def _links_of(self, peer: str, links: Sequence[LinkConfig]) -> tuple[LinkConfig, ...]:
@@ -375,11 +396,13 @@ class _Reader:
     def _check_links(self, links: Sequence[LinkConfig], device: str) -> None:
         taken: dict[tuple[str, bytes], str] = {}
         for link in links:
-            if link.interface == device:
+            if link.interface and link.interface == device:
                 raise ConfigError(
                     f"{self.path}: [link {link.name}] interface = {device}: is the node's own device; "
                     "allowed: another interface, or another device in [alagg]"
                 )
+            if link.type != "ethernet":
+                continue
             other = taken.setdefault((link.interface, link.mac), link.name)
             if other != link.name:
                 raise ConfigError(

@@ -9,7 +9,7 @@ from alagg.values import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from alagg.config import Config, PeerConfig
+    from alagg.config import Config, LinkConfig, PeerConfig
     from alagg.values import Network
 
 READS_COPIES: Final = frozenset({"redundant"})
@@ -20,7 +20,7 @@ READS_WEIGHT: Final = frozenset({"weighted"})
 
 def contradiction(config: Config) -> str:
     """Say what cannot work, as "[section] key = value: why; allowed: what"; empty when nothing contradicts."""
-    return next((line for check in (_copies, _rates, _own_places) for line in check(config)), "")
+    return next((line for check in (_copies, _rates, _own_places, _udp) for line in check(config)), "")
 
 
 def warnings(config: Config) -> list[str]:
@@ -60,6 +60,9 @@ def _rates(config: Config) -> Iterator[str]:
     for link in config.links:
         if link.rate is None or link.pacing != "tbf":
             continue
+        if not link.interface:
+            yield f"[link {link.name}] pacing = tbf: there is no interface to shape; allowed: sender, or an interface"
+            continue
         if config.xdp == "yes":
             yield (
                 f"[link {link.name}] pacing = tbf: xdp = yes sends past whatever shapes; "
@@ -80,6 +83,29 @@ def _own_places(config: Config) -> Iterator[str]:
             for peer in config.peers:
                 if place in peer.destinations:
                     yield f"[alagg] {key} = {place}: is in [peer {peer.name}]'s destinations; allowed: on one side"
+
+
+def _udp(config: Config) -> Iterator[str]:
+    links = [link for link in config.links if link.type == "udp"]
+    if links and config.workers > 1:
+        yield f"[link {links[0].name}] type = udp: one worker reads its datagrams; allowed: workers = 1, or ethernet"
+    ends: dict[object, str] = {}
+    ports: dict[int, LinkConfig] = {}
+    for link in (one for one in links if one.local is not None):
+        local, place = link.local, f"[link {link.name}]"
+        assert local is not None
+        other = ends.setdefault((link.interface, local, link.remote or link.name), link.name)
+        if other != link.name:
+            yield (
+                f"{place} remote = {link.remote}: is [link {other}]'s from the same local; "
+                "allowed: each pair of local and remote once"
+            )
+        first = ports.setdefault(local.port, link)
+        if bool(first.interface) != bool(link.interface):
+            yield (
+                f"{place} local = {local}: [link {first.name}] has this port, too; allowed: an interface for both or "
+                "for none, or another port"
+            )
 
 
 # --- what may not work --------------------------------------------------------------------------------------------

@@ -23,13 +23,15 @@ _PEER: Final = """\
 # A remote node. One or more of these, each with a name of your choice.
 """
 _LINK: Final = """\
-# A link to it: one local interface and the peer's address there. One or more of these for each peer.
+# A link to it: one local interface and the peer's address there, or UDP. One or more of these for each peer.
 """
 _SECOND: Final = """\
 # A second link, so that the first may fail.
 ;[link copper]
 ;interface = eth1
 ;mac = 52:54:00:12:34:57
+
+# A link over the Internet has type = udp and remote = 203.0.113.5:7311; the peer's has local = 0.0.0.0:7311 instead.
 """
 
 
@@ -48,7 +50,7 @@ def text() -> str:
 
 def _section(name: str, options: Sequence[Option], inherited: Collection[str] = ()) -> str:
     # A section with an option that has no default cannot stand as it is: all of it is an example.
-    switch = ";" if any(option.default is None for option in options) else ""
+    switch = ";" if any(option.default is None or option.example for option in options) else ""
     lines = [f"{switch}[{name}]"]
     for option in options:
         lines.append(f"# {option.comment}{' (overrides [alagg])' if option.key in inherited else ''}")

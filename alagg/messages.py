@@ -43,6 +43,19 @@ class HostFacts:
     """The node's own device, through which packets are injected; empty when there is none."""
     device_index: int = 0
     """Its index: another one means another device of the same name."""
+    ways: tuple[tuple[str, int], ...] = ()
+    """Addresses of peers that lie in destinations, each with the interface's index by which a UDP link gets there
+    all the same; 0 where none leads there."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the names of UDP links' remotes stand for."""
+
+    found: dict[str, tuple[str, ...]]
+    """The addresses of each, in the order in which they are to be tried."""
+    problems: dict[str, str]
+    """Why the others cannot be looked up."""
 
 
 @dataclass(frozen=True)

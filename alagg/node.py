@@ -27,7 +27,7 @@ from alagg.control.events import describe
 from alagg.control.loop import Loop
 from alagg.control.socket import ControlServer
 from alagg.crew import log_event
-from alagg.engine.events import LinkStateChanged
+from alagg.engine.events import LinkStateChanged, NameWanted
 from alagg.messages import HostFacts, InterfaceFacts, Reconfigure
 from alagg.system import HostError
 from alagg.system.journal import Journal
@@ -115,6 +115,8 @@ class Node:
         self._loop.watch(self._filters.fileno(), self._on_filters)
         self._loop.call_in(CHECK_INTERVAL, self._check)
         self._workers.serve(self._loop, self._on_events)
+        self._look_names_up()
+        self._loop.watch(self._resolver.fileno(), self._on_names)
         self._notifier = sdnotify.SystemdNotifier()
         self._notifier.notify("READY=1")
         log.info("alagg %s: %s", __version__, config.size)
@@ -132,11 +134,13 @@ class Node:
 
     def _set_up_host(self, journal: Journal, after_workers: ExitStack) -> None:
         # Imported after the fork: the workers need none of it, and it is large.
-        from alagg.system import filters, netlink
+        from alagg.system import filters, names, netlink
         from alagg.system.host import Host
 
         self._watcher = netlink.Watcher()
         self._stack.callback(self._watcher.close)
+        self._resolver = names.Resolver()
+        self._stack.callback(self._resolver.close)
         self._filters = filters.Filters()
         self._stack.callback(self._filters.close)
         self._host = Host(self.config, journal)
@@ -205,9 +209,13 @@ class Node:
         self._tell_facts()
 
     def _tell_facts(self) -> None:
+        from alagg.system import detours
+
         facts = {one.name: _facts(one, self._filters.on(one)) for one in self._interfaces()}
         device = self._host.device
-        told = HostFacts(facts, self._local(), device.name if device else "", device.index if device else 0)
+        index = device.index if device else 0
+        ways = detours.find(self.config, self._resolver.names, index)
+        told = HostFacts(facts, self._local(), device.name if device else "", index, ways)
         if told != self._told:
             self._told = told
             self._workers.tell(told)
@@ -270,8 +278,20 @@ class Node:
         """Have the workers take another configuration, with the facts of all its interfaces."""
         self.config = config
         self._workers.tell(Reconfigure(config))
+        self._look_names_up()
         self._tell_facts()
         self._taken = self._workers.await_taken(TAKE_TIME)
+
+    def _look_names_up(self) -> None:
+        """Look the names of the peers up, and tell the workers those that are known."""
+        remotes = (link.remote for link in self.config.links)
+        self._resolver.keep(remote.host for remote in remotes if remote is not None and remote.ip is None)
+        if self._resolver.names.found:
+            self._workers.tell(self._resolver.names)
+
+    def _on_names(self) -> None:
+        self._workers.tell(self._resolver.take())
+        self._tell_facts()
 
     def _keep_fixed(self, new: Config) -> tuple[Config, list[str]]:
         """Give the new configuration with the old values where only a restart can change them, and say which."""
@@ -310,6 +330,9 @@ class Node:
         if happened.dropped:
             log.warning("worker %d: dropped events: %d", worker, happened.dropped)
         for seconds, event in happened.events:
+            if isinstance(event, NameWanted):
+                self._resolver.ask(event.host)
+                continue
             log_event(event, worker)
             if not worker or not isinstance(event, LinkStateChanged):  # the first one tells of links
                 self._control.publish(describe(event, seconds))

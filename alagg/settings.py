@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 ETHERNET: Final = 14
 """Bytes of an Ethernet header."""
+UDP: Final = 28
+"""Bytes of the headers of IPv4 and UDP."""
 
 
 def peer_settings(config: Config) -> list[PeerSettings]:
@@ -32,4 +34,6 @@ def peer_settings(config: Config) -> list[PeerSettings]:
 def _link_settings(link: LinkConfig, config: Config) -> LinkSettings:
     """Translate a link; workers know nothing of each other's frames, so each has an equal part of a rate."""
     rate = link.rate if link.rate is not None and link.pacing == "sender" else 0
-    return LinkSettings(link.name, SIZE, link.weight, rate / 8 / config.workers, ETHERNET)
+    overhead = ETHERNET + UDP if link.type == "udp" else ETHERNET
+    share = rate / 8 / config.workers
+    return LinkSettings(link.name, SIZE, link.weight, share, overhead, introduces=link.remote is not None)

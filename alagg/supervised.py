@@ -14,6 +14,7 @@ from alagg.messages import (
     Happened,
     HostFacts,
     MorePeers,
+    Names,
     Reconfigure,
     SnapshotPart,
     SnapshotRequest,
@@ -83,6 +84,8 @@ class Supervised:
     def _take(self, message: object) -> None:
         if isinstance(message, HostFacts):
             self._worker.take_facts(message)
+        elif isinstance(message, Names):
+            self._worker.take_names(message)
         elif isinstance(message, Reconfigure):
             self._reconfigure(message)
         elif isinstance(message, MorePeers) and self._coming is not None:

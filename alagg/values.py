@@ -6,12 +6,13 @@ import difflib
 import ipaddress
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 AUTO: Final = None
 """The value of a time or size that the node finds by itself."""
@@ -99,6 +100,11 @@ def auto_yes_no(text: str) -> str:
     return choice("auto", "yes", "no")(_YES_NO.get(text.lower(), text))
 
 
+def or_nothing(parse: Callable[[str], Any], nothing: Any) -> Callable[[str], Any]:
+    """Make a parser that also takes an empty text, which gives `nothing`."""
+    return lambda text: parse(text) if text else nothing
+
+
 def or_auto(word: str, parse: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
     """Make a parser that also takes `word`, which gives `AUTO`."""
 
@@ -165,6 +171,15 @@ def _network(text: str) -> Network:
     return network
 
 
+def address(text: str) -> Address:
+    """Read one IPv4 or IPv6 address.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return ipaddress.ip_address(text)
+
+
 def networks(text: str) -> tuple[Network, ...]:
     """Read a list of networks, each kept once; it may be empty."""
     try:
@@ -208,6 +223,72 @@ def mac(text: str) -> bytes:
     if not _MAC.fullmatch(text) or int(text[:2], 16) & 1 or not int(digits, 16):
         raise RefusedError("the peer's unicast MAC address, six pairs of hex digits such as 52:54:00:12:34:56")
     return bytes.fromhex(digits)
+
+
+class UdpAddress(NamedTuple):
+    """An address or a name, and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Write it as in the configuration, IPv6 in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def ip(self) -> Address | None:
+        """The address; None for a name."""
+        try:
+            return ipaddress.ip_address(self.host)
+        except ValueError:
+            return None
+
+
+_UDP = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([\w.-]+)):(\d{1,5})", re.ASCII)
+_HOST = re.compile(r"(?=.{1,253}$)(?:(?!-)[\w-]{1,63}(?<!-)\.)*(?!-)[\w-]{1,63}(?<!-)\.?", re.ASCII)
+_LOCAL_ALLOWED: Final = (
+    "an address of this host and a port from 1 to 65535, IPv6 in brackets, such as 0.0.0.0:7311 or [::]:7311"
+)
+_REMOTE_ALLOWED: Final = (
+    "the peer's unicast address or name and a port from 1 to 65535, IPv6 in brackets, such as 203.0.113.5:7311, "
+    "[2001:db8::5]:7311 or office.example.org:7311"
+)
+
+
+def _udp_address(text: str, allowed: str) -> UdpAddress:
+    found = _UDP.fullmatch(text)
+    if not found or not 1 <= int(found[3]) <= 65535:
+        raise RefusedError(allowed)
+    host = found[1] or found[2]
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        if found[1] or not _HOST.fullmatch(host) or re.fullmatch(r"[\d.]+", host):
+            raise RefusedError(allowed) from None
+        return UdpAddress(host.lower(), int(found[3]))
+    if (ip.version == 6) != bool(found[1]) or ip.is_multicast or str(ip) == "255.255.255.255":
+        raise RefusedError(allowed)
+    return UdpAddress(str(ip), int(found[3]))
+
+
+def udp_local(text: str) -> UdpAddress | None:
+    """Read where datagrams come in; None for any address and port."""
+    if not text:
+        return None
+    found = _udp_address(text, _LOCAL_ALLOWED)
+    if found.ip is None:
+        raise RefusedError(_LOCAL_ALLOWED)
+    return found
+
+
+def udp_remote(text: str) -> UdpAddress | None:
+    """Read where datagrams go; None where the peer comes first."""
+    if not text:
+        return None
+    found = _udp_address(text, _REMOTE_ALLOWED)
+    if found.ip is not None and found.ip.is_unspecified:
+        raise RefusedError(_REMOTE_ALLOWED)
+    return found
 
 
 def interface(text: str) -> str:

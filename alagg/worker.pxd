@@ -8,6 +8,8 @@ cdef double _RETRY
 
 @cython.final
 cdef class PortSlot:
+    cdef readonly object where
+    cdef readonly bint is_udp
     cdef readonly str interface
     cdef public dict links
     cdef public object port
@@ -26,6 +28,7 @@ cdef class Worker:
     cdef public object crew
     cdef readonly int64_t strangers
     cdef readonly Endpoint endpoint
+    cdef readonly object whereabouts
     cdef readonly object _facts
     cdef public object _open_port
     cdef double _next_retry
@@ -45,4 +48,4 @@ cdef class Worker:
     @cython.locals(slot=PortSlot)
     cdef _send(self, Link link, double now)
     cdef _reopen(self, double now)
-    cdef _size_captures(self)
+    cpdef size_captures(self)

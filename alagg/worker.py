@@ -24,16 +24,17 @@ from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import LinkFound
 from alagg.engine.held import Held
 from alagg.engine.peer import NodeSettings
-from alagg.messages import Failed, HostFacts, Ready
-from alagg.ports.ethernet import EthernetPort
-from alagg.ports.nfqueue import LIMITS, NfqueueCapture
-from alagg.ports.pcap import Pcap, PcapFile
+from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready
+from alagg.opening import captures_of, pcap_of, port_opener, why
+from alagg.ports.base import bare
+from alagg.ports.nfqueue import LIMITS
 from alagg.ports.rawip import RawInjector
-from alagg.ports.trace import Trace
 from alagg.ports.tun import TunCapture, TunInjector
+from alagg.ports.udpport import UdpPort
 from alagg.settings import peer_settings
 from alagg.supervised import Supervised as _Supervised
 from alagg.system.limits import memory_to_hold
+from alagg.whereabouts import Whereabouts
 
 if TYPE_CHECKING or form.edges() == "plain":
     from alagg.ports.poller import Poller
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
     from alagg.config import Config
     from alagg.engine.events import Event
     from alagg.engine.link import Link
-    from alagg.ports.base import Capture, Injector, Port
+    from alagg.messages import Names
+    from alagg.ports.base import Arrival, Capture, Injector, Port
+    from alagg.ports.udpport import Place
 
 RETRY: Final = 0.1
 """Seconds between two attempts to open a port that should be open."""
@@ -58,13 +61,17 @@ log = logging.getLogger(__name__)
 # The same again for C: other modules cannot see what the .pxd declares.
 _RETRY: Final = RETRY
 
+_NO_INTERFACE: Final = InterfaceFacts(0, 0, "")
+
 
 class PortSlot:
-    """An interface's port, which comes and goes with it; the links over it share it."""
+    """An interface's or place's port, which comes and goes with it; the links over it share it."""
 
-    def __init__(self, interface: str) -> None:
-        """Start closed."""
-        self.interface = interface
+    def __init__(self, where: str | Place) -> None:
+        """Start closed; `where` is the interface, or the place of UDP links."""
+        self.where = where
+        self.is_udp = not isinstance(where, str)
+        self.interface: str = where if isinstance(where, str) else where.interface
         self.links: dict[bytes, Link] = {}
         """The links over the interface by their remote address."""
         self.port: Port | None = None
@@ -83,7 +90,7 @@ class Worker:
         epoch: int,
         captures: Sequence[Capture],
         injector: Injector,
-        open_port: Callable[[Config, str, Sequence[bytes]], Port],
+        open_port: Callable[[Config, str | Place, Sequence[bytes]], Port],
         clock: Callable[[], float] = time.monotonic,
         lane: int = 0,
     ) -> None:
@@ -98,8 +105,8 @@ class Worker:
         self.running = True
         self.on_event: Callable[[Event, int], None] = log_event
         """What is done with what the engine tells, and the lane."""
-        self.slots: dict[str, PortSlot] = {}
-        """The ports by their interfaces."""
+        self.slots: dict[str | Place, PortSlot] = {}
+        """The ports by their interfaces, or the places of UDP links."""
         self.remotes: dict[Link, tuple[PortSlot, bytes]] = {}
         """Where each link leads: its port, and the remote address."""
         self.crew = Crew(1)
@@ -120,6 +127,7 @@ class Worker:
             secret=os.urandom(16), held=Held(memory_to_hold() // config.workers),
         )  # fmt: skip
         self.endpoint = Endpoint(node, peer_settings(config), (), now)
+        self.whereabouts = Whereabouts(self)
         self._update_slots(now)
         for capture in captures:
             self._watch_capture(capture)
@@ -172,6 +180,7 @@ class Worker:
         if facts.device and (facts.device, facts.device_index) != (self._facts.device, self._facts.device_index):
             self._use_device(facts.device)
         self._facts = facts
+        self.whereabouts.take_facts(facts, now)
         for slot in self.slots.values():
             self._apply_facts(slot, now)
 
@@ -212,7 +221,7 @@ class Worker:
         """Give every counter, a bounded piece of work at a time."""
         return parts(
             self.endpoint, self.config, self._port_of, self.captures, self.injector, self.strangers, self._recent,
-            self.clock(),
+            self.clock(), self.whereabouts,
         )  # fmt: skip
 
     def _port_of(self, link: Link) -> Port | None:
@@ -239,8 +248,16 @@ class Worker:
             link = slot.links.get(remote)
             if link is None:
                 self.strangers += len(payloads)
+                if slot.is_udp:
+                    self._strange(slot, arrivals, (remote, headers, payloads), now)
             else:
                 self.endpoint.receive(link, headers, payloads, now)
+
+    def _strange(self, slot: PortSlot, arrivals: list[Arrival], arrival: Arrival, now: float) -> None:
+        port = bare(slot.port) if slot.port is not None else None
+        if isinstance(port, UdpPort):
+            place = next(at for at, one in enumerate(arrivals) if one[1] is arrival[1])
+            self.whereabouts.door.strange(slot, arrival, port.ways[place], now)
 
     def _write(self, now: float) -> None:
         """Hand over everything that the engine has ready."""
@@ -262,13 +279,16 @@ class Worker:
 
     def _send(self, link: Link, now: float) -> None:
         slot, remote = self.remotes[link]
-        if slot.port is None:
+        if slot.port is None or not link.open:
             link.settle(0)
             return
         try:
             taken = slot.port.send(remote, link.headers, link.payloads)
         except OSError as error:
-            self._fail(slot, error, now)
+            if slot.is_udp:
+                self.whereabouts.refused(link, error, now)
+            else:
+                self._fail(slot, error, now)
             link.settle(0)
         else:
             link.settle(taken)
@@ -284,15 +304,16 @@ class Worker:
         self._next_retry = now + _RETRY
         self.crew.flush()
         self._recent.look(self.remotes, self._port_of, now)
-        self._size_captures()
+        self.size_captures()
         for slot in self.slots.values():
             if slot.port is None:
                 self._apply_facts(slot, now)
             else:
                 self._inform(slot)
+        self.whereabouts.look(now)
 
     def _apply_facts(self, slot: PortSlot, now: float) -> None:
-        facts = self._facts.interfaces.get(slot.interface)
+        facts = self.facts_of(slot)
         reason = "the interface does not exist" if facts is None else facts.reason
         if facts is not None and slot.port is not None and slot.index != facts.index:
             self._close(slot)
@@ -314,12 +335,13 @@ class Worker:
     def _open(self, slot: PortSlot, index: int) -> str:
         """Open a port; give the reason when it cannot be."""
         try:
-            slot.port = self._open_port(self.config, slot.interface, tuple(slot.links))
+            slot.port = self._open_port(self.config, slot.where, tuple(slot.links))
         except OSError as error:
             return error.strerror or str(error)
         slot.index = index
         slot.descriptor = slot.port.fileno()
         self.watch(slot.descriptor, lambda now: self._receive(slot, now))
+        self.whereabouts.opened(self.clock(), slot)
         return ""
 
     def _close(self, slot: PortSlot) -> None:
@@ -330,13 +352,25 @@ class Worker:
 
     def _tell(self, slot: PortSlot, *, reason: str, now: float) -> None:
         """Tell the engine what became of a port; the interface's MTU may have changed since it was opened."""
-        facts = self._facts.interfaces.get(slot.interface)
-        for link in slot.links.values():
+        facts = self.facts_of(slot)
+        for link in list(slot.links.values()):
             mtu = link.mtu if facts is None else facts.mtu
-            self.endpoint.link_changed(link, is_open=not reason, mtu=mtu, reason=reason, now=now)
-        self._size_captures()
+            why = reason
+            if slot.is_udp:
+                mtu = self.whereabouts.mtu(link, 0 if facts is None else facts.mtu)
+                why = reason or self.whereabouts.ways[link].reason
+            self.endpoint.link_changed(link, is_open=not why, mtu=mtu, reason=why, now=now)
+        self.size_captures()
 
-    def _size_captures(self) -> None:
+    def facts_of(self, slot: PortSlot) -> InterfaceFacts | None:
+        """Give what is known of a slot's interface; a UDP link without one has what it needs."""
+        return _NO_INTERFACE if slot.is_udp and not slot.interface else self._facts.interfaces.get(slot.interface)
+
+    def take_names(self, names: Names) -> None:
+        """Take what the names of UDP links' remotes stand for."""
+        self.whereabouts.take(names, self.clock())
+
+    def size_captures(self) -> None:
         """Have super-packets cut to what the links carry now."""
         room = self.endpoint.room
         for capture in self.captures if room else ():
@@ -344,18 +378,23 @@ class Worker:
 
     def _update_slots(self, now: float) -> None:
         """Match the ports with the configured links."""
-        wanted: dict[str, dict[bytes, Link]] = {}
+        wanted: dict[str | Place, dict[bytes, Link]] = {}
+        self.whereabouts.update(now)
         for peer in self.config.peers:
             for config in peer.links:
                 link = self.endpoint.peers[peer.name].links[config.name]
-                wanted.setdefault(config.interface, {})[config.mac] = link
-        for interface in [interface for interface in self.slots if interface not in wanted]:
-            self._close(self.slots.pop(interface))
-        for interface, links in wanted.items():
-            self._update_slot(self.slots.setdefault(interface, PortSlot(interface)), links, now)
+                if (way := self.whereabouts.ways.get(link)) is not None:
+                    wanted.setdefault(way.place, {})[way.key] = link
+                else:
+                    wanted.setdefault(config.interface, {})[config.mac] = link
+        for where in [where for where in self.slots if where not in wanted]:
+            self._close(self.slots.pop(where))
+        for where, links in wanted.items():
+            self._update_slot(self.slots.setdefault(where, PortSlot(where)), links, now)
         self.remotes = {
             link: (slot, remote) for slot in self.slots.values() for remote, link in slot.links.items()
         }
+        self.whereabouts.opened(now)
 
     def _update_slot(self, slot: PortSlot, links: dict[bytes, Link], now: float) -> None:
         if links == slot.links:
@@ -384,11 +423,11 @@ def worker_process(
     epoch = int.from_bytes(os.urandom(4), "big")
     with ExitStack() as stack:
         try:
-            captures = _captures(config, number)
-            open_port = _port_opener(_pcap_of(pcap, config, number), number, stack)
+            captures = captures_of(config, number)
+            open_port = port_opener(pcap_of(pcap, config, number), number, stack)
             worker = Worker(config, epoch, captures, RawInjector(config.mark), open_port, lane=number)
         except OSError as error:
-            connection.send(Failed(_why(error, config, number)))
+            connection.send(Failed(why(error, config, number)))
             return
         if crew is not None:
             crew.join(worker, number)
@@ -398,46 +437,3 @@ def worker_process(
         gc.collect()
         gc.freeze()
         worker.run()
-
-
-def _captures(config: Config, number: int) -> list[Capture]:
-    if not config.queues:
-        return []  # the device is all, and comes later
-    captures: list[Capture] = [NfqueueCapture(config.queue_of(number))]
-    tcp_queue = config.tcp_queue_of(number)
-    if tcp_queue is not None:
-        captures.append(NfqueueCapture(tcp_queue, super_packets=True))
-    return captures
-
-
-def _why(error: OSError, config: Config, number: int) -> str:
-    text = error.strerror or str(error)
-    queue, tcp_queue = config.queue_of(number), config.tcp_queue_of(number)
-    queues = str(queue) if tcp_queue is None else f"{queue} and {tcp_queue}"
-    return f"cannot capture from NFQUEUE {queues}: {text} (is another program using it? are you root?)"
-
-
-def _pcap_of(pcap: Path | None, config: Config, number: int) -> Path | None:
-    """Give the worker's own capture file: FILE of the only worker, else FILE with the number before its ending.
-
-    Two processes cannot write one file without waiting for each other; `mergecap` makes one of them afterwards.
-    """
-    if pcap is None or config.workers == 1:
-        return pcap
-    return pcap.with_name(f"{pcap.stem}-{number}{pcap.suffix}")
-
-
-def _port_opener(
-    pcap: Path | None, number: int, stack: ExitStack
-) -> Callable[[Config, str, Sequence[bytes]], Port]:
-    """Give what opens an interface's port; the frames of all of them go to one capture file, if any."""
-    file = PcapFile(pcap, time.time_ns) if pcap else None
-    if file is not None:
-        stack.callback(file.close)
-
-    def open_port(config: Config, interface: str, remotes: Sequence[bytes]) -> Port:
-        port = EthernetPort(interface, remotes, config.ethertype, number, config.workers)
-        wrapped: Port = Trace(port, interface) if config.log_level == "debug" else port
-        return wrapped if file is None else Pcap(wrapped, file, port.suffix)
-
-    return open_port

@@ -18,6 +18,7 @@ from alagg.messages import (
     Happened,
     HostFacts,
     MorePeers,
+    Names,
     Ready,
     Reconfigure,
     SnapshotPart,
@@ -98,7 +99,7 @@ class Workers:
         for process in self.processes:
             process.serve(loop, happened, self._collect)
 
-    def tell(self, message: HostFacts | Reconfigure) -> None:
+    def tell(self, message: HostFacts | Names | Reconfigure) -> None:
         """Tell all workers something; it is on its way when this returns, however busy they are.
 
         Raises:
@@ -208,14 +209,14 @@ class WorkerProcess:
         self._loop, self._happened, self._collect = loop, happened, collect
         self._write()
 
-    def send(self, message: HostFacts | Reconfigure) -> None:
+    def send(self, message: HostFacts | Names | Reconfigure) -> None:
         """Tell the worker something without waiting for it; what is overtaken by this is not told any more.
 
         Raises:
             WorkerError: the worker has died.
         """
-        if isinstance(message, HostFacts):
-            self._forget(HostFacts)
+        if isinstance(message, HostFacts | Names):
+            self._forget(type(message))
             self._waiting.append(message)
         else:
             # Pieces of an older one that it has already got do no harm: the first piece of this one begins anew.

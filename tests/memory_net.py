@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alagg.ports.base import Port
+    from alagg.ports.udpport import Place
 
 MAC: Final = bytes.fromhex("020000000001")
 """The address of every link's other end."""
@@ -81,8 +82,8 @@ class Node:
     def packets(self) -> list[bytes]:
         return self.injector.take()
 
-    def _open(self, config: Config, interface: str, remotes: Sequence[bytes]) -> Port:
-        return self.wires[interface].open(self.name, self.seed, remotes)
+    def _open(self, config: Config, interface: str | Place, remotes: Sequence[bytes]) -> Port:
+        return self.wires[str(interface)].open(self.name, self.seed, remotes)
 
 
 def settle(*nodes: Node) -> None:

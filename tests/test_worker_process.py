@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alagg import opening
 from alagg import worker as worker_module
 from alagg.control.parts import decode
 from alagg.crew import log_event
@@ -42,9 +43,9 @@ def edges(monkeypatch: pytest.MonkeyPatch) -> MemoryCapture:
     def open_capture(queue: int, *, super_packets: bool = False) -> MemoryCapture:
         return MemoryCapture() if super_packets else capture
 
-    monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
+    monkeypatch.setattr(opening, "NfqueueCapture", open_capture)
     monkeypatch.setattr(worker_module, "RawInjector", lambda mark: MemoryInjector())
-    monkeypatch.setattr(worker_module, "EthernetPort", lambda *_: Twin())
+    monkeypatch.setattr(opening, "EthernetPort", lambda *_: Twin())
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return capture
 
@@ -111,7 +112,7 @@ def test_process_that_cannot_capture_says_why(
     def refuse(queue: int) -> MemoryCapture:
         raise OSError("Failed to create queue")
 
-    monkeypatch.setattr(worker_module, "NfqueueCapture", refuse)
+    monkeypatch.setattr(opening, "NfqueueCapture", refuse)
     (answer,) = answers(supervise(config, None))
     assert isinstance(answer, Failed)
     assert answer.reason.startswith("cannot capture from NFQUEUE 1")
@@ -139,8 +140,8 @@ def test_each_worker_has_its_queues_its_lanes_and_its_capture_file(
         shares.append((index, count))
         return Twin()
 
-    monkeypatch.setattr(worker_module, "NfqueueCapture", open_capture)
-    monkeypatch.setattr(worker_module, "EthernetPort", open_port)
+    monkeypatch.setattr(opening, "NfqueueCapture", open_capture)
+    monkeypatch.setattr(opening, "EthernetPort", open_port)
     answers(supervise(config, tmp_path / "all.pcap", UP, Stop(), number=2))
     assert queues == [(7, False), (1031, True)]
     assert shares == [(2, 3)]
@@ -155,7 +156,7 @@ def test_port_that_cannot_be_opened_is_no_reason_to_end(
     def refuse(*_: object) -> MemoryPort:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(worker_module, "EthernetPort", refuse)
+    monkeypatch.setattr(opening, "EthernetPort", refuse)
     _, state = answers(supervise(config, None, UP, SnapshotRequest(), Stop()))
     assert decode([state.part])["links"][0]["reason"] == "Operation not permitted"
 

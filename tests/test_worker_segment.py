@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alagg.config import Config
+    from alagg.ports.udpport import Place
 
 class Segment:
     """Many nodes on one Ethernet segment, each with an interface of its own: a hub that knows addresses."""
@@ -61,7 +62,7 @@ class Hub:
             lines += [f"[link l{number}]", f"peer = p{number}", "interface = eth0", f"mac = {remote}"]
         (directory / f"{name}.cfg").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-        def open_port(config: Config, interface: str, remotes: Sequence[bytes]) -> MemoryPort:
+        def open_port(config: Config, interface: str | Place, remotes: Sequence[bytes]) -> MemoryPort:
             self.opened += 1
             port = SegmentPort(self.segment, bytes.fromhex(mac.replace(":", "")))
             port.set_remotes(remotes)

@@ -225,7 +225,13 @@ INJECTOR: Final = (
 DROPS: Final = (
     Counter(
         "stranger", COUNTER, "frames",
-        "received from an address that a reload has just taken out of the configuration",
+        "received from an address that no link leads to, such as one that a reload has just taken out of the "
+        "configuration",
+    ),
+    Counter(
+        "stranger_REASON", COUNTER, "frames",
+        "among these, of UDP links, by what became of them: `malformed`, `unknown` (of no peer that is known), "
+        "`elsewhere` (of a link whose own address answers), `unproven` (the address is being asked)",
     ),
     Counter(
         "no_peer", COUNTER, "packets",

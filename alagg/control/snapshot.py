@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alagg.control.recent import Recent
 from alagg.engine.addresses import in_words
+from alagg.ports import sockaddr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from alagg.engine.link import Link
     from alagg.engine.peer import Peer
     from alagg.ports.base import Capture, Injector, Port
+    from alagg.whereabouts import Whereabouts
 
 Json = dict[str, Any]
 
@@ -35,6 +37,7 @@ def parts(
     strangers: int = 0,
     recent: Recent | None = None,
     now: float = 0.0,
+    whereabouts: Whereabouts | None = None,
 ) -> Iterator[tuple[Json, bool]]:
     """Give every counter, some peers at a time, and whether that was all: packets are moved in between.
 
@@ -52,7 +55,7 @@ def parts(
         "links": [],
         "capture": _sum(capture.counters() for capture in captures),
         "injector": injector.counters(),
-        "drops": {"no_peer": endpoint.no_peer, "stranger": strangers},
+        "drops": {"no_peer": endpoint.no_peer, "stranger": strangers, **_strangers(whereabouts)},
     }
     for configured in config.peers:
         peer = endpoint.peers[configured.name]
@@ -60,7 +63,7 @@ def parts(
         for config_of_link in configured.links:
             link = peer.links[config_of_link.name]
             grown = recent.since(link, port_of(link), now)
-            part["links"].append({**_link(peer, config_of_link, port_of), "recent": grown})
+            part["links"].append({**_link(peer, config_of_link, port_of, whereabouts), "recent": grown})
         if len(part["links"]) >= PART:
             yield part, False
             part = {"peers": [], "links": []}
@@ -203,7 +206,16 @@ class _Names(dict[str, str]):
 _REFUSED: Final = _Names()
 
 
-def _link(peer: Peer, config: LinkConfig, port_of: Callable[[Link], Port | None]) -> Json:
+def _strangers(whereabouts: Whereabouts | None) -> dict[str, int]:
+    """Give, where there are UDP links, what became of frames from addresses that no link leads to."""
+    if whereabouts is None or not whereabouts.ways:
+        return {}
+    return {f"stranger_{reason}": count for reason, count in whereabouts.door.counts.items()}
+
+
+def _link(
+    peer: Peer, config: LinkConfig, port_of: Callable[[Link], Port | None], whereabouts: Whereabouts | None
+) -> Json:
     link = peer.links[config.name]
     monitor = peer.monitors[link]
     port = port_of(link)
@@ -216,6 +228,7 @@ def _link(peer: Peer, config: LinkConfig, port_of: Callable[[Link], Port | None]
         "interface": config.interface,
         "mac": config.mac.hex(":"),
         "rate_bps": config.rate,
+        **_udp(config, b"" if whereabouts is None else whereabouts.address(link)),
         "state": peer.state(link),
         "reason": link.reason,
         "mtu": link.mtu,
@@ -238,6 +251,15 @@ def _link(peer: Peer, config: LinkConfig, port_of: Callable[[Link], Port | None]
         "probes_ignored": monitor.probes_ignored,
         "stray_replies": monitor.stray_replies,
     }
+
+
+def _udp(config: LinkConfig, remote: bytes) -> dict[str, str]:
+    """Say where a UDP link has its ends: what is configured, and where its frames go now."""
+    if config.type != "udp":
+        return {}
+    return {
+        "local": str(config.local or ""), "remote": str(config.remote or ""), "address": sockaddr.text(remote),
+    }  # fmt: skip
 
 
 def _malformed(link: Link) -> dict[str, int]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HELLO_INTERVAL: Final = 10.0
 """Seconds between two HELLOs over a link, when nothing has changed."""
+INTRODUCTION_INTERVAL: Final = 1.0
+"""Seconds between two HELLOs over a link on which the peer does not answer, and may not know where we are."""
 HELLO_PAUSE: Final = 0.5
 """Seconds between two of them at least, whatever the peer says."""
 REFUSALS: Final = 60.0
@@ -67,7 +69,10 @@ class Dialogue:
         """Send what is due: HELLOs, and reports about what came since the last ones."""
         self._look_at_refusals(now)
         for link in self._peer.links.values():
-            if link.answering and now - self._greeted.get(link.name, float("-inf")) >= HELLO_INTERVAL:
+            interval = HELLO_INTERVAL if link.answering else INTRODUCTION_INTERVAL
+            if not (link.answering or link.introduces):
+                continue
+            if now - self._greeted.get(link.name, float("-inf")) >= interval:
                 self.greet(link, now)
         self._report(now)
         self._look()
@@ -94,6 +99,11 @@ class Dialogue:
             return None
         (first, received), (last, in_all) = history[0], history[-1]
         return share_lost(in_all - received, last - first)
+
+    def session(self, link: Link) -> tuple[int, int] | None:
+        """Give the epoch in which the peer has introduced itself on a link, and its number for it; None before."""
+        heard, number = self._heard.get(link.name), self.far.links.get(link.name)
+        return None if heard is None or number is None else (heard[0], number)
 
     def forget(self, name: str) -> None:
         """Forget a link that is no more."""

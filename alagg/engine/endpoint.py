@@ -142,6 +142,18 @@ class Endpoint:
         peer.link_changed(link, is_open=is_open, mtu=mtu, reason=reason, now=now)
         self._schedule(peer)
 
+    def doubt(self, link: Link, now: float) -> None:
+        """Find out soon whether the peer still answers on a link."""
+        peer = self._peer_of[link]
+        peer.doubt(link, now)
+        self._schedule(peer)
+
+    def moved(self, link: Link, now: float) -> None:
+        """Take that a link leads to another address of its peer."""
+        peer = self._peer_of[link]
+        peer.moved(link, now)
+        self._schedule(peer)
+
     def follow(self, peer: str, link: str, state: str, path_mtu: int) -> None:
         """Take what the worker that watches the links has found out; of links that are gone, nothing."""
         known = self.peers.get(peer)

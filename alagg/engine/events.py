@@ -122,4 +122,12 @@ class LinkFound:
     bad: bool = False
 
 
-Event = LinkFound | LinkStateChanged | NumberingReset | LatentError | AdviceChanged | PacketsRefused
+@dataclass(frozen=True)
+class NameWanted:
+    """A peer does not answer where its name pointed: it should be looked up again."""
+
+    host: str
+    bad: bool = False
+
+
+Event = LinkFound | NameWanted | LinkStateChanged | NumberingReset | LatentError | AdviceChanged | PacketsRefused

@@ -22,6 +22,7 @@ cdef class Link:
     cdef public int64_t weight
     cdef public bint open
     cdef public bint answering
+    cdef public bint introduces
     cdef public bint full
     cdef public double rtt
     cdef public double credit

@@ -41,6 +41,8 @@ class Link:
         self.name = name
         self.mtu = mtu
         """Bytes of the largest frame that the interface takes."""
+        self.introduces = False
+        """Whether the peer learns from its frames where this node is."""
         self.path_mtu = 0
         """Bytes of the largest frame that reaches the other side, where that is less; 0 where it is not."""
         self.weight = weight

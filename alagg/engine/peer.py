@@ -53,6 +53,8 @@ class LinkSettings:
     """Bytes per second that this worker may send on it; 0 for no limit."""
     overhead: int = 14
     """Bytes that each frame has before our header, as far as the rate counts them."""
+    introduces: bool = False
+    """Whether the peer learns from its frames where this node is."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ class Peer:
         self._add_links([link for link in settings.links if link.name not in self.links], now)
         for link in settings.links:
             self.links[link.name].weight = link.weight
+            self.links[link.name].introduces = link.introduces
         if (settings.scheduler, settings.copies) != (self.settings.scheduler, self.settings.copies):
             self.settings = settings
             self.sender.scheduler = self._scheduler()
@@ -200,6 +203,8 @@ class Peer:
         link.open, link.reason = is_open, reason
         self.sender.links_changed()
         self.monitors[link].next_time = self._next_probe = self.due = now
+        if link.introduces:
+            self.dialogue.greet(link, now)
         if not self._node.watches:
             self._states[link] = UP if is_open else DOWN
 
@@ -210,6 +215,19 @@ class Peer:
         if link.path_mtu != path_mtu:
             link.path_mtu = path_mtu
             self.sender.links_changed()
+
+    def doubt(self, link: Link, now: float) -> None:
+        """Find out soon whether the peer still answers on a link."""
+        monitor = self.monitors[link]
+        monitor.busy(now)
+        self._next_probe = min(self._next_probe, monitor.next_time)
+        self.due = min(self.due, self._next_probe)
+
+    def moved(self, link: Link, now: float) -> None:
+        """Take that a link leads another way: what was found out about the old one says nothing of it."""
+        self.monitors[link].path_mtu.forget()
+        self.sender.links_changed()
+        self.doubt(link, now)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due: release packets, probe the links, look at what was measured."""
@@ -323,6 +341,7 @@ class Peer:
             number = self._free_id()
             link = Link(number, settings.name, settings.mtu, settings.weight, node.lane)
             link.link_sequence = self._used_ids.pop(number, 0)
+            link.introduces = settings.introduces
             link.rx_last = now  # as good as heard: gaps wait for it until it had its time to show something
             self.links[settings.name] = link
             self.monitors[link] = Monitor(link, node.epoch, node.lane, node.probe_interval, now, node.secret)

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-PORTS: Final = ("ethernet",)
+PORTS: Final = ("ethernet", "udp")
 """The types of link that a configuration may name."""

@@ -110,6 +110,13 @@ class Injector(Protocol):
         """Give the descriptors back. More calls do nothing."""
 
 
+def bare(port: Port) -> Port:
+    """Give the port that others are wrapped around."""
+    while (inner := getattr(port, "port", None)) is not None:
+        port = inner
+    return port
+
+
 def whole(
     headers: bytes | bytearray, payloads: Sequence[bytes | None], count: int | None = None
 ) -> Iterator[bytes]:

@@ -113,7 +113,7 @@ class Pcap:
         """
         taken = self.port.send(remote, headers, payloads)
         for frame in whole(headers, payloads, taken):
-            self._file.write(remote + self._suffix + frame)
+            self._file.write(_station(remote) + self._suffix + frame)
         return taken
 
     def receive(self) -> list[Arrival]:
@@ -125,7 +125,7 @@ class Pcap:
         arrivals = self.port.receive()
         for remote, headers, payloads in arrivals:
             for frame in whole(headers, payloads):
-                self._file.write(self._suffix[:6] + remote + self._suffix[6:] + frame)
+                self._file.write(self._suffix[:6] + _station(remote) + self._suffix[6:] + frame)
         return arrivals
 
     def set_remotes(self, remotes: Iterable[bytes]) -> None:
@@ -154,3 +154,10 @@ class Pcap:
     def close(self) -> None:
         """Close the wrapped port; the file stays open for the other ports."""
         self.port.close()
+
+
+def _station(remote: bytes) -> bytes:
+    """Give an address as an Ethernet header has it: of a socket address its port and the end of the IP address."""
+    if len(remote) == 6:
+        return remote
+    return remote[2:4] + (remote[4:8] if len(remote) == 16 else remote[20:24])

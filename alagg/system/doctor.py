@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Final, Literal
 from alagg import consistency
 from alagg.control.client import ControlError, request
 from alagg.engine.header import SIZE
-from alagg.system import HostError, firewall, journal, netlink, others, prober, rights, rules, sysctl, tables
+from alagg.system import (
+    HostError,
+    firewall,
+    journal,
+    netlink,
+    others,
+    prober,
+    rights,
+    rules,
+    sysctl,
+    tables,
+    udpdoctor,
+)
 from alagg.system.sources import first_host, own_networks
 
 if TYPE_CHECKING:
@@ -42,8 +54,8 @@ def examine(config: Config) -> list[Finding]:
     The last findings are about the peers: each link carries one probe frame, for half a second at most.
     """
     parts: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-        _rights, _kernel, _queue, _device, _files, _interfaces, _others, _addresses, _options, _rules, _settings,
-        _firewalls, _peers,
+        _rights, _kernel, _queue, _device, _files, _interfaces, _udp, _others, _addresses, _options, _rules,
+        _settings, _firewalls, _peers,
     )
     findings: list[Finding] = []
     for part in parts:
@@ -158,13 +170,18 @@ def _group(name: str) -> Finding:
 
 def _interfaces(config: Config) -> Iterator[Finding]:
     found: list[Interface] = []
-    for link in config.links:
+    for link in config.ethernet_links:
         interface = netlink.interface(link.interface)
         yield _interface(link, interface)
         if interface is not None:
             found.append(interface)
             yield from _mac(link, interface)
     yield from _mtus(found)
+
+
+def _udp(config: Config) -> Iterator[Finding]:
+    for level, what, mend in udpdoctor.examine(config, running=_running(config) is not None):
+        yield Finding(level, what, mend)
 
 
 def _interface(link: LinkConfig, interface: Interface | None) -> Finding:
@@ -315,12 +332,12 @@ def _firewalls(config: Config) -> Iterator[Finding]:
 
 
 def _peers(config: Config) -> Iterator[Finding]:
-    told = _told_by_the_node(config)
+    told, links = _told_by_the_node(config), config.ethernet_links
     answers = prober.probe(config, leave=told) if told else prober.probe(config)
-    for link, answer in zip(config.links, answers, strict=True):
+    for link, answer in zip(links, answers, strict=True):
         answer.rtt = told.get(link.name, answer.rtt)
-    present = {link.peer for link, answer in zip(config.links, answers, strict=True) if answer.rtt is not None}
-    for link, answer in zip(config.links, answers, strict=True):
+    present = {link.peer for link, answer in zip(links, answers, strict=True) if answer.rtt is not None}
+    for link, answer in zip(links, answers, strict=True):
         name = f"link {link.name}: peer {link.peer}"
         if answer.rtt is not None:
             yield Finding("ok", f"{name} answers after {answer.rtt * 1000:.2f} ms")

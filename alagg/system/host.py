@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from alagg import linktypes
 from alagg.engine.header import SIZE
 from alagg.system import HostError, netlink, peek, rules, shaping
 from alagg.system.device import Device, Layout
@@ -283,6 +284,15 @@ class Host:
 
 def inner_mtu(config: Config) -> int:
     """Give the size of the largest packet that needs no splitting on any link whose interface is there."""
-    found = [netlink.interface(name) for name in {link.interface for link in config.links}]
-    smallest = min((one.mtu for one in found if one is not None), default=_USUAL_MTU)
+    around = {(link.interface, linktypes.overhead(link)) for link in config.links}
+    rooms = [_room(interface, overhead) for interface, overhead in around]
+    smallest = min((room for room in rooms if room is not None), default=_USUAL_MTU)
     return min(smallest - SIZE, _LARGEST_MTU)
+
+
+def _room(interface: str, overhead: int) -> int | None:
+    """Give the bytes of the largest frame over an interface; None while it is not there."""
+    found = netlink.interface(interface) if interface else None
+    if interface and found is None:
+        return None
+    return (found.mtu if found else _USUAL_MTU) - overhead

@@ -21,7 +21,9 @@ def needed(config: Config) -> int:
 
     For each interface, a worker has two sockets and one of AF_XDP; those that it has closed go a little later.
     """
-    return 64 + 2 * config.workers + 6 * len({link.interface for link in config.links})
+    places = {(link.interface, link.local or link.name) for link in config.links if link.type == "udp"}
+    interfaces = {link.interface for link in config.links if link.type != "udp"}
+    return 64 + 2 * config.workers + 6 * len(interfaces) + 2 * len(places)
 
 
 def allow_descriptors(config: Config) -> None:

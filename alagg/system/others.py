@@ -41,7 +41,7 @@ def claims(config: Config) -> list[Claim]:
         other = _configuration(pid)
         if pid == os.getpid() or (other and other.control_socket == config.control_socket):
             continue
-        for link in config.links:
+        for link in config.ethernet_links:
             if link.interface != inodes[inode]:
                 continue
             same = other and any((one.interface, one.mac) == (link.interface, link.mac) for one in other.links)
@@ -53,7 +53,7 @@ def claims(config: Config) -> list[Claim]:
 
 def _sockets(config: Config) -> dict[str, str]:
     """Give the packet sockets for our EtherType on our interfaces: the interface, by the socket's inode."""
-    names = {link.interface for link in config.links}
+    names = {link.interface for link in config.ethernet_links}
     indexes = {index: name for index, name in socket.if_nameindex() if name in names}
     found = {}
     with suppress(OSError):

@@ -74,13 +74,14 @@ class _Probe:
 
 
 def probe(config: Config, timeout: float = TIMEOUT, leave: Collection[str] = ()) -> list[Answer]:
-    """Probe all links at the same time; give what came, in the order of the configuration's links.
+    """Probe all Ethernet links at the same time; give what came, in the configuration's order.
 
     Args:
         timeout: seconds to wait for all answers together.
         leave: names of links that are not probed.
     """
-    answers = [Answer() for _ in config.links]
+    links = config.ethernet_links
+    answers = [Answer() for _ in links]
     waiting: dict[int, tuple[Answer, _Probe]] = {}
     with ExitStack() as stack:
         listeners = _listen(config, stack)
@@ -90,9 +91,9 @@ def probe(config: Config, timeout: float = TIMEOUT, leave: Collection[str] = ())
         finally:
             for _, one in waiting.values():
                 one.port.close()
-        for link, answer in zip(config.links, answers, strict=True):
+        for link, answer in zip(links, answers, strict=True):
             if answer.rtt is None and link.interface in listeners:
-                known = {other.mac for other in config.links if other.interface == link.interface}
+                known = {other.mac for other in links if other.interface == link.interface}
                 answer.heard = listeners[link.interface].heard(known)
     return answers
 
@@ -100,7 +101,7 @@ def probe(config: Config, timeout: float = TIMEOUT, leave: Collection[str] = ())
 def _listen(config: Config, stack: ExitStack) -> dict[str, Listener]:
     """Listen on the interfaces of all links; one that is not there has its say when the probe is sent."""
     found: dict[str, Listener] = {}
-    for name in {link.interface for link in config.links}:
+    for name in {link.interface for link in config.ethernet_links}:
         with suppress(OSError):
             found[name] = Listener(name, config.ethertype)
             stack.callback(found[name].close)
@@ -112,7 +113,7 @@ def _send(
 ) -> None:
     # The receivers know no such epoch, and need not: a probe asks for an answer and moves no other state.
     epoch = secrets.randbits(32)
-    for link, answer in zip(config.links, answers, strict=True):
+    for link, answer in zip(config.ethernet_links, answers, strict=True):
         if link.name in leave:
             continue
         try:

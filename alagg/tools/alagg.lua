@@ -200,3 +200,14 @@ function alagg.prefs_changed()
         ethertypes:add(ethertype, alagg)
     end
 end
+
+-- Frames in UDP datagrams, whatever their port: the version, the type, and a length that fits tell them.
+alagg:register_heuristic("udp", function(tvb, pinfo, root)
+    if tvb:captured_len() < SIZE or math.floor(tvb(0, 1):uint() / 16) ~= 2 then return false end
+    local kind = tvb(0, 1):uint() % 16
+    if kind < 1 or kind > 4 or tvb(1, 1):uint() ~= 0 or tvb(2, 2):uint() ~= tvb:reported_len() - SIZE then
+        return false
+    end
+    alagg.dissector(tvb, pinfo, root)
+    return true
+end)

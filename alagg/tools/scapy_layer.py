@@ -1,4 +1,4 @@
-"""The Alagg frame as a scapy layer, to build and to dissect frames; importing it binds it to EtherType 0x88b5.
+"""The Alagg frame as a scapy layer, to build and dissect frames; an import binds EtherType 0x88b5 and UDP port 7311.
 
 scapy is an optional extra (`pip install alagg[scapy]`) under GPL-2.0; the node never imports this module.
 
@@ -26,7 +26,7 @@ from scapy.fields import (
     XIntField,
     XStrFixedLenField,
 )
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Ether
 from scapy.packet import Packet, bind_layers
@@ -44,6 +44,8 @@ from alagg.engine.header import (
 )
 
 ETHERTYPE: Final = 0x88B5
+UDP_PORT: Final = 7311
+"""The port that the examples of UDP links have."""
 """Local Experimental EtherType 1 (IEEE 802), the default of the node's configuration."""
 
 
@@ -116,3 +118,5 @@ class Alagg(Packet):
 bind_layers(Ether, Alagg, type=ETHERTYPE)
 bind_layers(CookedLinux, Alagg, proto=ETHERTYPE)
 bind_layers(CookedLinuxV2, Alagg, proto=ETHERTYPE)
+bind_layers(UDP, Alagg, dport=UDP_PORT)
+bind_layers(UDP, Alagg, sport=UDP_PORT)

@@ -10,7 +10,7 @@ import pytest
 
 TWINS: Final = {
     "packet": "alagg.ports.packet", "nfqueue": "alagg.ports.netlink", "tun": "alagg.ports.vnet",
-    "poller": "alagg.ports.poller", "seals": "alagg.keys.seals",
+    "poller": "alagg.ports.poller", "seals": "alagg.keys.seals", "udp": "alagg.ports.udp",
 }  # fmt: skip
 """The plain twin of each compiled edge."""
 
