@@ -90,7 +90,7 @@ def test_process_serves_its_supervisor_until_told_to_stop(
     assert (first.number, first.first, first.last, second.number) == (1, True, True, 2)
     assert [(link["name"], link["reason"]) for link in decode([first.part])["links"]] == [("eth0", "not opened yet")]
     reasons = [(link["name"], link["reason"]) for link in decode([second.part])["links"]]
-    assert reasons == [("eth0", ""), ("eth1", "the interface does not exist")]
+    assert reasons == [("eth0", "the peer has not answered yet"), ("eth1", "the interface does not exist")]
     assert edges.fileno() == -1
 
 

@@ -25,6 +25,8 @@ MOST: Final = "most"
 MEDIAN: Final = "median"
 WEIGHED: Final = "weighed"
 """Merge: weighed by the frames that each worker should have got."""
+SUM_KNOWN: Final = "sum of what is known"
+"""Merge: the sum over the workers that know it, null where none does."""
 WORST: Final = "worst"
 """Merge: what the worker says that sees it worst."""
 
@@ -84,7 +86,10 @@ LINK: Final = (
     Counter("rate_bps", GAUGE, "bit/s", "what `rate` allows; null without it", FIRST),
     Counter(
         "state", TEXT, "",
-        "`up`; `silent`: can send, but the peer has not answered yet or no longer does; `down`", WORST,
+        "`new`: the peer has not answered yet; `up`; `wary`: back after a failure, it must behave before it carries "
+        "what is nowhere else; `suspect`: an answer is overdue; `silent`: can send, but the peer does not answer; "
+        "`down`: cannot send; `blocked` by the operator; `standby`: not needed; `capped`: has carried all it may",
+        WORST,
     ),
     Counter("reason", TEXT, "", "why it is not up", WORST),
     Counter("mtu", GAUGE, "bytes", "the interface's largest frame", LEAST),
@@ -93,6 +98,9 @@ LINK: Final = (
     Counter("sends_by_reason", TEXT, "", "why that way", WORST),
     Counter("rtt_ms", GAUGE, "ms", "round trip of the probes, smoothed", MEDIAN),
     Counter("jitter_ms", GAUGE, "ms", "how much that varies", MEDIAN),
+    Counter("queue_ms", GAUGE, "ms", "by how much the round trip is above the shortest of late", MEDIAN),
+    Counter("tx_rate_bps", GAUGE, "bit/s", "what arrives at the peer of late, as it reports; null before", SUM_KNOWN),
+    Counter("capacity_bps", GAUGE, "bit/s", "what the link has shown to carry to the peer; null before", SUM_KNOWN),
     Counter("loss", GAUGE, "ratio", "share of the peer's frames that were lost on the link of late", WEIGHED),
     Counter("tx_loss", GAUGE, "ratio", "share of this node's frames that the peer has missed of late", MEDIAN),
     Counter("rx_expected", GAUGE, "frames", "how many frames of late `loss` is a share of"),
@@ -113,7 +121,10 @@ LINK: Final = (
         "those of them with this reason: `bad_checksum`, `truncated`, `bad_length`, `unknown_version`, …",
     ),
     Counter("recent", TEXT, "", "how much of that in the last minute: the next table", FIRST),
-    Counter("probes_ignored", COUNTER, "frames", "more probes than a peer has reason to send"),
+    Counter(
+        "probes_ignored", COUNTER, "frames",
+        "more probes than a peer has reason to send, or on a link that is blocked or capped",
+    ),
     Counter("stray_replies", COUNTER, "frames", "answers to probes that nobody sent"),
     Counter(
         "pcap_REASON", COUNTER, "frames",
@@ -186,7 +197,8 @@ RX: Final = (
     Counter("bad_cookie", COUNTER, "frames", "probes or answers of a wrong size"),
     Counter("control_frames", COUNTER, "frames", "in which the nodes tell each other what they see"),
     Counter("bad_control", COUNTER, "frames", "those of them that make no sense"),
-    Counter("reports", COUNTER, "frames", "those of them that say what arrived"),
+    Counter("reports", COUNTER, "reports", "say what arrived of this node's frames"),
+    Counter("refused_reports", COUNTER, "reports", "cannot be true: they speak of what was never sent, or go back"),
 )  # fmt: skip
 """What is told of the way in from each peer; the first names are those of IEEE 802.1CB."""
 

@@ -65,11 +65,17 @@ def _median(values: Sequence[float | None]) -> float | None:
     return round(statistics.median(known), 6) if known else None
 
 
+def _sum_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
 _MERGES: Final[dict[str, Callable[[Sequence[Any]], Any]]] = {
     counters.SUM: sum,
     counters.LEAST: min,
     counters.MOST: max,
     counters.MEDIAN: _median,
+    counters.SUM_KNOWN: _sum_known,
 }
 """How values alone are merged; the rest needs a look at the whole link."""
 

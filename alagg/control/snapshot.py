@@ -148,6 +148,7 @@ def _rx(peer: Peer) -> Json:
         "control_frames": receiver.control_frames,
         "bad_control": dialogue.bad_control,
         "reports": dialogue.reports,
+        "refused_reports": dialogue.refused_reports,
         **_reordered(lanes),
         **_rejoined(lanes),
         "delivered": receiver.delivered,
@@ -221,6 +222,7 @@ def _link(
     port = port_of(link)
     sends_by, sends_by_reason = (None, "") if port is None else port.sends_by
     loss, tx_loss = peer.loss(link), peer.dialogue.tx_loss(link)
+    outgoing = peer.dialogue.outgoing.get(link.name)
     return {
         "name": link.name,
         "peer": config.peer,
@@ -230,13 +232,16 @@ def _link(
         "rate_bps": config.rate,
         **_udp(config, b"" if whereabouts is None else whereabouts.address(link)),
         "state": peer.state(link),
-        "reason": link.reason,
+        "reason": link.reason if link.open or link.is_shut else link.trouble,
         "mtu": link.mtu,
         "path_mtu": link.room,
         "sends_by": sends_by,
         "sends_by_reason": sends_by_reason,
         "rtt_ms": None if monitor.rtt is None else round(monitor.rtt * 1000, 3),
         "jitter_ms": None if monitor.rtt is None else round(monitor.rtt_deviation * 1000, 3),
+        "queue_ms": None if monitor.rtt is None else round((link.rtt - link.base_rtt) * 1000, 3),
+        "tx_rate_bps": None if outgoing is None else round(outgoing.rate * 8),
+        "capacity_bps": round(link.capacity * 8) or None,
         "loss": None if loss is None else round(loss, 6),
         "tx_loss": None if tx_loss is None else round(tx_loss, 6),
         "rx_expected": peer.expected(link),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -12,9 +11,10 @@ from alagg.engine import control
 from alagg.engine.addresses import in_words
 from alagg.engine.advice import FarEnd, advice
 from alagg.engine.control import OWNS, REFUSES, TAKES, ControlError, Hello, Report
-from alagg.engine.header import CONTROL
-from alagg.engine.lane import share_lost
-from alagg.engine.sequence import MASK, extend
+from alagg.engine.header import CONTROL, SIZE
+from alagg.engine.outgoing import Outgoing
+from alagg.engine.sequence import MASK
+from alagg.engine.state import SUSPECT, WARY
 
 if TYPE_CHECKING:
     from alagg.engine.addresses import Network
@@ -30,8 +30,13 @@ HELLO_PAUSE: Final = 0.5
 """Seconds between two of them at least, whatever the peer says."""
 REFUSALS: Final = 60.0
 """Seconds for which the peer is told of packets that are refused, the same ones."""
-REPORTS: Final = 11
-"""Reports that the loss of the other direction is taken over."""
+REPORT_PAUSE: Final = 0.02
+"""Seconds between two reports while packets flow, at least; up to `REPORT_SPREAD` more, at random."""
+REPORT_SPREAD: Final = 0.03
+REPORT_PERIOD: Final = 1.0
+"""Seconds between two reports, at most."""
+REPORT_SHARE: Final = 100
+"""Bytes that come for each byte of a report, at least: they take a hundredth."""
 
 
 class Dialogue:
@@ -52,8 +57,14 @@ class Dialogue:
         """When the last HELLO left, by link."""
         self._heard: dict[str, tuple[int, int]] = {}
         """The peer's epoch and digest in its last HELLO, by link."""
-        self._history: dict[str, deque[tuple[int, int]]] = {}
-        """The highest link sequence and the frames of the last reports, by link."""
+        self.refused_reports = 0
+        """Reports that cannot be true: they speak of what was never sent, or go back."""
+        self.outgoing: dict[str, Outgoing] = {}
+        """What the peer's reports say of each link."""
+        self.reported = 0
+        """How often this node had something to report."""
+        self._reported_at = float("-inf")
+        self._reported_bytes = 0
         self._refuses: tuple[Network, ...] = ()
         self._refused_at = float("-inf")
         self._told: dict[tuple[str, int], int] = {}
@@ -61,7 +72,9 @@ class Dialogue:
 
     def greet(self, link: Link, now: float) -> None:
         """Send a HELLO over a link, unless one has just left."""
-        if now - self._greeted.get(link.name, float("-inf")) >= HELLO_PAUSE and self._node.watches and link.open:
+        if not self._node.watches or not link.open or link.is_shut:
+            return
+        if now - self._greeted.get(link.name, float("-inf")) >= HELLO_PAUSE:
             self._greeted[link.name] = now
             self._send(link, self._hello(link))
 
@@ -74,7 +87,7 @@ class Dialogue:
                 continue
             if now - self._greeted.get(link.name, float("-inf")) >= interval:
                 self.greet(link, now)
-        self._report(now)
+        self.report(now)
         self._look()
 
     def hear(self, link: Link, epoch: int, link_id: int, payload: bytes, now: float) -> None:
@@ -88,17 +101,14 @@ class Dialogue:
             if isinstance(item, Hello):
                 self._welcome(link, epoch, link_id, item, now)
             elif isinstance(item, Report):
-                self._take(item)
+                self._take(item, now)
             else:
                 self.far.networks[item[0]] = item[1]
 
     def tx_loss(self, link: Link) -> float | None:
         """Give the share of this node's frames that the peer has missed of late, 0 to 1; None before its reports."""
-        history = self._history.get(link.name)
-        if not history or len(history) < 2:
-            return None
-        (first, received), (last, in_all) = history[0], history[-1]
-        return share_lost(in_all - received, last - first)
+        outgoing = self.outgoing.get(link.name)
+        return None if outgoing is None else outgoing.loss
 
     def session(self, link: Link) -> tuple[int, int] | None:
         """Give the epoch in which the peer has introduced itself on a link, and its number for it; None before."""
@@ -107,7 +117,7 @@ class Dialogue:
 
     def forget(self, name: str) -> None:
         """Forget a link that is no more."""
-        for table in (self._greeted, self._heard, self._history, self.far.links):
+        for table in (self._greeted, self._heard, self.outgoing, self.far.links):
             table.pop(name, None)
 
     def _hello(self, link: Link) -> list[Item]:
@@ -150,23 +160,40 @@ class Dialogue:
             self._heard[link.name] = epoch, hello.digest
             self.greet(link, now)
 
-    def _take(self, report: Report) -> None:
+    def _take(self, report: Report, now: float) -> None:
         link = next((link for link in self._peer.links.values() if link.id == report.link_id), None)
         if link is None or report.lane != self._node.lane or report.epoch != self._node.epoch:
             return
-        self.reports += 1
-        history = self._history.setdefault(link.name, deque(maxlen=REPORTS))
-        highest = extend(report.highest, history[-1][0] if history else report.highest)
-        received = extend(report.received, history[-1][1] if history else report.received)
-        if history and (highest < history[-1][0] or received < history[-1][1]):
-            history.clear()  # the peer began to count anew
-        history.append((highest, received))
+        outgoing = self.outgoing.get(link.name)
+        if outgoing is None:
+            outgoing = self.outgoing[link.name] = Outgoing(link)
+        if outgoing.take(report, now):
+            self.reports += 1
+        else:
+            self.refused_reports += 1
 
-    def _report(self, now: float) -> None:
-        """Tell the peer what came on each link since the last time, over the link that answers fastest."""
+    def report(self, now: float) -> float:
+        """Tell the peer what came on each link since the last time; give for how long it should hear no more.
+
+        It goes over the link that answers fastest, and over another one too while some link is in doubt.
+        """
+        pause: float = REPORT_PAUSE + REPORT_SPREAD * crc32c(b"%d %s" % (self.reported, self._node.secret)) / 2**32
+        self.reported += 1
         best = self._best()
-        if best is None:
-            return
+        if not best:
+            return pause
+        reports = self._reports(now)
+        size = 0
+        for first in range(0, len(reports), 8):
+            for link in best:
+                size += self._send(link, reports[first : first + 8])
+        came = sum(link.rx_bytes for link in self._peer.links.values())
+        rate = (came - self._reported_bytes) / max(now - self._reported_at, REPORT_PAUSE)
+        self._reported_at, self._reported_bytes = now, came
+        return max(pause, min(REPORT_SHARE * size / rate if rate > 0 else REPORT_PERIOD, REPORT_PERIOD))
+
+    def _reports(self, now: float) -> list[Item]:
+        """Say what came on each link and lane of which the last report was another."""
         reports: list[Item] = []
         for number, lane in self._peer.receiver.lanes.items():
             for link, track in lane.tracks.items():
@@ -181,13 +208,14 @@ class Dialogue:
                         link.rx_bytes, max(age, 0), missing,
                     )
                 )  # fmt: skip
-        for first in range(0, len(reports), 8):
-            self._send(best, reports[first : first + 8])
+        return reports
 
-    def _best(self) -> Link | None:
-        candidates = [link for link in self._peer.links.values() if link.open and link.answering]
-        monitors = self._peer.monitors
-        return min(candidates, key=lambda link: monitors[link].rtt or 1.0, default=None)
+    def _best(self) -> list[Link]:
+        """Give the link that answers fastest, and the next one while some link is in doubt."""
+        links = self._peer.links.values()
+        ranked = sorted((link for link in links if link.carries), key=lambda link: link.rtt or 1.0)
+        doubt = any(link.state in (SUSPECT, WARY) for link in links)
+        return ranked[: 2 if doubt else 1]
 
     def _look(self) -> None:
         """See what does not fit, and tell it when that has changed."""
@@ -201,6 +229,8 @@ class Dialogue:
             self.advice = found
             peer.advise(found)
 
-    def _send(self, link: Link, items: list[Item]) -> None:
+    def _send(self, link: Link, items: list[Item]) -> int:
+        """Queue a control frame; give its size in bytes."""
         payload = control.encode(items)
         link.append(CONTROL, self._node.epoch, payload, crc32c(payload))
+        return SIZE + len(payload)

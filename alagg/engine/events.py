@@ -12,7 +12,7 @@ class LinkStateChanged:
     peer: str
     link: str
     state: str
-    """One of `alagg.engine.link.STATES`."""
+    """One of `alagg.engine.state.STATES`."""
     reason: str
     """Why, in words; empty when the link is up."""
 

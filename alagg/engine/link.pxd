@@ -25,8 +25,14 @@ cdef class Link:
     cdef public bint introduces
     cdef public bint full
     cdef public double rtt
+    cdef public double base_rtt
+    cdef public double loss
+    cdef public double capacity
     cdef public double credit
+    cdef readonly str state
+    cdef public bint held
     cdef public str reason
+    cdef public str trouble
     cdef readonly int64_t lane
     cdef public int64_t link_sequence
     cdef public bytearray headers
@@ -44,6 +50,7 @@ cdef class Link:
     cdef public double rx_last
     cdef public dict malformed
 
+    cpdef become(self, str state, str reason)
     cpdef append(self, int frame_type, int64_t epoch, bytes payload, int64_t payload_checksum)
     @cython.locals(first=Py_ssize_t)
     cpdef Py_ssize_t reserve(self, list payloads, Py_ssize_t size) except -1

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import cython
 
 from alagg.engine.header import MALFORMED_REASONS, SIZE, write
 from alagg.engine.sequence import MASK
-
-UP: Final = "up"
-"""State: frames go out and the peer answers."""
-SILENT: Final = "silent"
-"""State: frames go out, and the peer does not answer."""
-DOWN: Final = "down"
-"""State: the port cannot send."""
-STATES: Final = (UP, SILENT, DOWN)
-"""Every state that a link can be in."""
+from alagg.engine.state import ANSWERING, HELD, NEW, SHUT
 
 if not cython.compiled:  # link.pxd has the same in C
 
@@ -52,12 +42,18 @@ class Link:
         """Whether the peer answers on it, as far as is known; redundant copies are sent even where it does not."""
         self.full = False
         """Whether it took less than it was given, the last time; the schedulers take note and reset it."""
-        self.rtt = 0.0
-        """Seconds of its round trip, smoothed; 0 before it is known."""
+        self.rtt = self.base_rtt = 0.0
+        """Seconds of its round trip, smoothed, and of the shortest of late; 0 before they are known."""
+        self.loss = self.capacity = 0.0
+        """Of what this node sends: the share that is lost, and bytes a second that it can carry, 0 for unknown."""
         self.credit = 0.0
         """Bytes that it has earned and not carried yet, for the scheduler that weighs."""
-        self.reason = ""
-        """Why the link is not up, in words."""
+        self.state = NEW
+        """One of `alagg.engine.state.STATES`."""
+        self.held = False
+        """Whether it is given no packets: blocked, capped, or not needed."""
+        self.reason = self.trouble = ""
+        """Why the link is not up, in words, and why its port cannot send."""
         self.lane = lane
         self.link_sequence = 0
         self.headers = bytearray()
@@ -87,6 +83,23 @@ class Link:
     def room(self) -> int:
         """Bytes of the largest frame that arrives, as far as is known."""
         return min(self.mtu, self.path_mtu) if self.path_mtu else self.mtu
+
+    @property
+    def carries(self) -> bool:
+        """Whether it may carry what is nowhere else."""
+        return self.open and self.answering and not self.held
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing may leave on it at all, control frames included."""
+        return self.state in SHUT
+
+    def become(self, state: str, reason: str) -> None:
+        """Take another state, and why, in words. A new link is tried as if it answered, until that is known."""
+        self.state, self.reason = state, reason
+        self.held = state in HELD
+        if state != NEW:
+            self.answering = state in ANSWERING
 
     def append(self, frame_type: int, epoch: int, payload: bytes, payload_checksum: int) -> None:
         """Queue a frame that carries no packet."""

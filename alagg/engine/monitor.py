@@ -2,26 +2,67 @@
 
 While packets flow, a link is probed once each interval; an idle one more rarely, since nobody waits for what it would
 tell, and at once when packets flow again. Cookies are random: nobody answers a probe that he has not seen.
+
+What happens to a link are events of `alagg.engine.state`; the table there says which state follows. A link is given
+up three beats, or three of its own round trips, after its last answer, whichever is longer; before that, when an
+answer is overdue, it is suspect and probed four times as often. One that comes back is wary first: the longer, the
+more often it came back within a minute (damping of flaps, as RFC 2439 has it for routes).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from google_crc32c import value as crc32c
 
 from alagg.engine.header import COOKIE_SIZE, PROBE, PROBE_REPLY, SIZE
-from alagg.engine.link import DOWN, SILENT, UP
 from alagg.engine.pathmtu import SMALLEST, PathMtu
+from alagg.engine.state import (
+    ANSWERED,
+    BLOCK,
+    BLOCKED,
+    CAP,
+    CAPPED,
+    CLOSED,
+    DOWN,
+    LOST,
+    MISSED,
+    NEW,
+    OPENED,
+    PROVEN,
+    RELEASE,
+    REST,
+    SILENT,
+    STANDBY,
+    SUSPECT,
+    UP,
+    WARY,
+    after,
+)
 
 if TYPE_CHECKING:
     from alagg.engine.link import Link
 
 MISSES: Final = 3
-"""Unanswered probes after which a link is silent."""
+"""Beats, or round trips, without an answer after which a link is silent."""
+OVERDUE: Final = 1.5
+"""Beats after the last answer at which a link is suspect, besides what its round trip varies by."""
+HASTE: Final = 4
+"""How many times as often a suspect link is probed."""
+FIRST_PATIENCE: Final = 1.0
+"""Seconds for the first answer, the round trip being unknown (RFC 6298, section 2.1)."""
 PROOFS: Final = 3
-"""Answers in a row that a silent link must give before it is up again."""
+"""Answers in a row that a link must give that came back, before it is up again."""
+FLAPS: Final = 60.0
+"""Seconds in which returns are counted."""
+DAMPING: Final = 1.0
+"""Seconds for which a link must answer after its second return within that time; doubled with each further one."""
+MAX_DAMPING: Final = 30.0
+"""The longest such time."""
+BASE_PERIOD: Final = 10.0
+"""Seconds after which the shortest round trip is looked for anew."""
 PENDING: Final = 256
 """Probes whose answers are awaited at the same time: a link may take this many intervals for a round trip."""
 REPLIES_PER_SECOND: Final = 400
@@ -36,7 +77,14 @@ JITTER: Final = 1 / 8
 
 # The same again for C: other modules cannot see what the .pxd declares.
 _MISSES: Final = MISSES
+_OVERDUE: Final = OVERDUE
+_HASTE: Final = HASTE
+_FIRST_PATIENCE: Final = FIRST_PATIENCE
 _PROOFS: Final = PROOFS
+_FLAPS: Final = FLAPS
+_DAMPING: Final = DAMPING
+_MAX_DAMPING: Final = MAX_DAMPING
+_BASE_PERIOD: Final = BASE_PERIOD
 _PENDING: Final = PENDING
 _REPLIES_PER_SECOND: Final = REPLIES_PER_SECOND
 _IDLE_AFTER: Final = IDLE_AFTER
@@ -52,16 +100,19 @@ class Monitor:
     ) -> None:
         """Take the link, this sender's epoch and lane, the seconds between two probes, and what makes cookies."""
         self.link = link
-        self.state = SILENT if link.open else DOWN
         self.rtt: float | None = None
         """Smoothed round-trip time in seconds (RFC 6298, section 2); None before the first answer."""
         self.rtt_deviation = 0.0
         self.probes_ignored = 0
-        """Probes of the peer that came too fast to be answered."""
+        """Probes of the peer that came too fast to be answered, or on a link that is blocked or capped."""
         self.stray_replies = 0
         """Answers to probes that this node did not send."""
         self.next_time = now
+        """When the next probe is due."""
         self.path_mtu = PathMtu(link)
+        self.wants = ""
+        """The operator's last word that still holds: `BLOCKED`, `CAPPED`, `STANDBY`, or nothing."""
+        self._why = ""
         self._epoch = epoch
         self._lane = lane
         self._interval = interval
@@ -74,13 +125,36 @@ class Monitor:
         self._sent: dict[bytes, tuple[float, int]] = {}
         """When each awaited probe was sent, and its size as a frame."""
         self._last_answer = now
-        self._proofs = _PROOFS - 1
+        self._proofs = 0
+        self._needed = 1
+        """Answers in a row after which the link is up."""
+        self._wary_until = now
+        self.damping = 0.0
+        """Seconds for which it has to answer before it is up, since it came back so often."""
+        self._returns: deque[float] = deque(maxlen=16)
+        """When it came back, of late."""
+        self._bases = [float("inf"), float("inf")]
+        """The shortest round trips of this period and the one before."""
+        self._base_since = now
         self._replies = 0
         self._replies_since = now
+        if not link.open:
+            self._happen(CLOSED, now)
 
-    def settled(self, now: float) -> bool:
-        """Tell whether the state means something: a link that has just opened had no time to be answered."""
-        return self.state != SILENT or now - self._last_answer > self._patience
+    @property
+    def state(self) -> str:
+        """The link's state."""
+        return self.link.state
+
+    @property
+    def due(self) -> float:
+        """The time at which `probe` has something to do."""
+        state = self.link.state
+        if self.link.is_shut:
+            return float("inf")
+        if state in (NEW, WARY, SUSPECT, STANDBY):
+            return min(self.next_time, self._last_answer + self._patience)
+        return min(self.next_time, self._last_answer + self._overdue) if state == UP else self.next_time
 
     def busy(self, now: float) -> None:
         """Note that packets flow: from now on the link is probed at the full pace."""
@@ -92,21 +166,36 @@ class Monitor:
 
     def probe(self, now: float) -> None:
         """Send the next probe when it is due, and see what the missing answers mean."""
-        if now < self.next_time:
+        if now < self.due:
             return
-        if now - self._busy_at > _IDLE_AFTER:
-            self._pace = max(self._interval, _IDLE_INTERVAL)
-        self.next_time = now + self._pace
-        if self.link.open:
-            for size in self.path_mtu.sizes(now, self.round_trip):
-                self._ask(size, now)
+        if now >= self.next_time and not self.link.is_shut:
+            if now - self.next_time > self._pace:
+                self._last_answer = min(self._last_answer + now - self.next_time, now)  # it was us who slept
+            self._beat(now)
         self._judge(now)
+
+    def port_changed(self, now: float) -> None:
+        """Take that the port can send now, or cannot."""
+        self.next_time = now
+        self._happen(OPENED if self.link.open else CLOSED, now)
+
+    def hold(self, state: str, why: str, now: float) -> None:
+        """Hold the link back, blocked, capped or in standby, for a reason in words."""
+        self.wants, self._why = state, why
+        self._happen({BLOCKED: BLOCK, CAPPED: CAP, STANDBY: REST}[state], now)
+
+    def release(self, now: float) -> None:
+        """Hold it back no longer."""
+        self.wants = self._why = ""
+        if self.link.is_shut:
+            self._needed = 1  # that was no failure of the link's
+        self._happen(RELEASE, now)
 
     def answer(self, cookie: bytes, now: float) -> None:
         """Answer a probe of the peer."""
         if now - self._replies_since >= 1.0:
             self._replies_since, self._replies = now, 0
-        if self._replies >= _REPLIES_PER_SECOND:
+        if self._replies >= _REPLIES_PER_SECOND or self.link.is_shut:
             self.probes_ignored += 1
             return
         self._replies += 1
@@ -119,13 +208,19 @@ class Monitor:
             self.stray_replies += 1
             return
         time, size = sent
-        self._measure(now - time)
+        self._measure(now - time, now)
         self.path_mtu.answered(size)
         self._last_answer = now
-        if self.state == SILENT and size <= SMALLEST:
-            self._proofs += 1
-            self.busy(now)
-        self._judge(now)
+        if self.link.state != UP:
+            self._prove(size, now)
+
+    def _beat(self, now: float) -> None:
+        if now - self._busy_at > _IDLE_AFTER:
+            self._pace = max(self._interval, _IDLE_INTERVAL)
+        self.next_time = now + (self._pace / _HASTE if self.link.state == SUSPECT else self._pace)
+        if self.link.open:
+            for size in self.path_mtu.sizes(now, self.round_trip):
+                self._ask(size, now)
 
     def _ask(self, size: int, now: float) -> None:
         self._number += 1
@@ -133,35 +228,110 @@ class Monitor:
         if len(self._sent) >= _PENDING:
             del self._sent[next(iter(self._sent))]
         self._sent[cookie] = now, size
-        self.next_time -= self._pace * _JITTER * cookie[0] / 256
+        self.next_time -= (self.next_time - now) * _JITTER * cookie[0] / 256
         payload = cookie.ljust(size - SIZE, b"\0")
         self.link.append(PROBE, self._epoch, payload, crc32c(payload))
 
-    def _measure(self, rtt: float) -> None:
+    def _measure(self, rtt: float, now: float) -> None:
         if self.rtt is None:
             self.rtt, self.rtt_deviation = rtt, rtt / 2
         else:
             self.rtt_deviation += (abs(rtt - self.rtt) - self.rtt_deviation) / 4
             self.rtt += (rtt - self.rtt) / 8
-        self.link.rtt = self.rtt
+        if now - self._base_since >= _BASE_PERIOD:
+            self._bases, self._base_since = [float("inf"), self._bases[0]], now
+        self._bases[0] = min(self._bases[0], rtt)
+        self.link.rtt, self.link.base_rtt = self.rtt, min(self._bases)
+
+    def _prove(self, size: int, now: float) -> None:
+        """Take an answer on a link that is not up."""
+        if self.link.state in (SILENT, NEW):
+            self._return(now)
+        self._happen(ANSWERED, now)
+        if self.link.state == WARY and size <= SMALLEST:
+            self._proofs += 1
+            if self._proofs >= self._needed and now >= self._wary_until:
+                self._needed = _PROOFS
+                self._happen(PROVEN, now)
+
+    def _return(self, now: float) -> None:
+        """Say what a link has to show that has not answered before: nothing more, if that is its first time."""
+        self._proofs, self.damping = 0, 0.0
+        if self._needed > 1:
+            self._returns.append(now)
+            count = self._count(now)
+            self.damping = min(_DAMPING * 2.0 ** (count - 2), _MAX_DAMPING) if count > 1 else 0.0
+        self._wary_until = now + self.damping
+
+    def _count(self, now: float) -> int:
+        while self._returns and now - self._returns[0] > _FLAPS:
+            self._returns.popleft()
+        return len(self._returns)
 
     def _judge(self, now: float) -> None:
-        before = self.state
-        if not self.link.open:
-            self.state, self._proofs = DOWN, 0
-        elif self.state == DOWN:
-            self.state, self._last_answer = SILENT, now
-        elif now - self._last_answer > self._patience:
-            self.state, self._proofs = SILENT, 0
-        elif self._proofs >= _PROOFS:
-            self.state = UP
-        if self.state != before:
-            self.busy(now)
+        """See what missing answers mean."""
+        if now >= self._last_answer + self._patience:
+            self._happen(LOST, now)
+        elif now >= self._last_answer + self._overdue:
+            self._proofs, self._wary_until = 0, now + self.damping
+            self._happen(MISSED, now)
+
+    def _happen(self, event: str, now: float) -> None:
+        link, before = self.link, self.link.state
+        state = after(before, event)
+        if self.wants == STANDBY:
+            state = after(state, REST)
+        if state == NEW and not link.open:
+            state = DOWN
+        if state == before and event not in (BLOCK, CAP, REST, CLOSED):
+            return
+        link.become(state, self._words(state, now))
+        if state != before:
+            self._turn(state, now)
+
+    def _turn(self, state: str, now: float) -> None:
+        """Begin a state."""
+        if state == NEW:
+            self._last_answer = now
+        if state in (NEW, SUSPECT):
+            self.next_time = now
+        self.busy(now)
+
+    def _words(self, state: str, now: float) -> str:
+        """Say why a link is in a state."""
+        if state in (BLOCKED, CAPPED, STANDBY):
+            return self._why
+        if state == WARY:
+            return self._wary_words(now)
+        words = {
+            NEW: "the peer has not answered yet",
+            SUSPECT: "an answer of the peer is overdue",
+            SILENT: "the peer does not answer",
+            DOWN: self.link.trouble,
+        }
+        return words.get(state, "")
+
+    def _wary_words(self, now: float) -> str:
+        count = self._count(now)
+        if count < 2:
+            return f"came back: {self._needed} answers in a row are awaited"
+        return f"came back {count} times in {_FLAPS:g} s: it must answer for {self.damping:g} s first"
 
     @property
     def _patience(self) -> float:
-        """Seconds without an answer after which the link is silent."""
-        return (_MISSES + 0.5) * self._pace + self.round_trip
+        """Seconds without an answer after which the link is silent.
+
+        What was on its way still arrives half a round trip after a cut, so that much earlier its time is over.
+        """
+        trips = _MISSES * (self.rtt or 0.0) - self.link.base_rtt / 2
+        if self.rtt is None:
+            return max(_MISSES * self._pace, _FIRST_PATIENCE)
+        return max(_MISSES * self._pace - self.link.base_rtt / 2, trips)
+
+    @property
+    def _overdue(self) -> float:
+        """Seconds without an answer after which the link is suspect."""
+        return _OVERDUE * self._pace + 2 * self.rtt_deviation
 
     @property
     def round_trip(self) -> float:

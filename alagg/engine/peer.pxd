@@ -27,8 +27,11 @@ cdef class Peer:
     cdef double _next_wake
     cdef readonly object _latent
     cdef dict _states
+    cdef dict _told
     cdef dict _refusals_told
     cdef int64_t _moved
+    cdef double _next_report
+    cdef int64_t _reported
     cdef object _admission
 
     cpdef handle_timer(self, double now)
@@ -42,4 +45,4 @@ cdef class Peer:
     cdef _tick(self, double now)
     cdef _check_redundancy(self, double now)
     cdef _tell_refusals(self, double now)
-    cdef _watch(self, Link link, Monitor monitor, double now)
+    cdef _watch(self, Link link, double now)

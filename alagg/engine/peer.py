@@ -20,11 +20,12 @@ from alagg.engine.flowqueue import Budget
 from alagg.engine.held import Held
 from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
-from alagg.engine.link import DOWN, SILENT, UP, Link
+from alagg.engine.link import Link
 from alagg.engine.monitor import MISSES, Monitor
 from alagg.engine.receiver import Receiver
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.engine.sender import Sender
+from alagg.engine.state import ANSWERING, BLOCKED, CAPPED, DOWN, NEW, STANDBY, SUSPECT, UP, WARY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,8 @@ WAKE: Final = 0.1
 """Seconds between two looks at whether packets flow."""
 QUIET: Final = 60.0
 """Seconds between two words about packets that are refused for the same reason."""
+PASSING: Final = frozenset((NEW, WARY, SUSPECT))
+"""States that a link is in for a moment; status shows them, and no event is made of them."""
 IDS: Final = 256
 """Numbers that links can have."""
 
@@ -110,10 +113,16 @@ class Peer:
         self._next_probe = now
         self._next_tick = now + TICK
         self._next_wake = now
+        self._next_report = now
+        self._reported = 0
+        """Frames of data so far, when it was reported last what came."""
         self.scheduled = float("inf")
         """When the endpoint's timer asks this peer next."""
         self._latent = LatentErrorCheck(now)
         self._states: dict[Link, str] = {}
+        """What the other workers know."""
+        self._told: dict[Link, str] = {}
+        """What the operator knows."""
         self._refusals_told: dict[str, float] = {}
         self._moved = 0
         """Packets and frames of data so far, when they were looked at last."""
@@ -154,10 +163,8 @@ class Peer:
         return [lane.tracks[link].recent for lane in self.receiver.lanes.values() if link in lane.tracks]
 
     def state(self, link: Link) -> str:
-        """Give a link's state, one of `alagg.engine.link.STATES`."""
-        if not link.open:
-            return DOWN
-        return self.monitors[link].state if self._node.watches else self._states[link]
+        """Give a link's state, one of `alagg.engine.state.STATES`."""
+        return link.state if link.open or link.is_shut else DOWN
 
     def set_local(self, local: Sequence[Network]) -> None:
         """Take the networks of this host anew: its addresses have changed."""
@@ -195,26 +202,56 @@ class Peer:
 
     def link_changed(self, link: Link, *, is_open: bool, mtu: int, reason: str, now: float) -> None:
         """Take what the port says of a link: whether it can send, its MTU, and why it cannot."""
-        if (link.open, link.mtu, link.reason) == (is_open, mtu, reason):
+        if (link.open, link.mtu, link.trouble) == (is_open, mtu, reason):
             return
         if link.mtu != mtu:
             link.mtu = mtu
             self.monitors[link].path_mtu.forget()
-        link.open, link.reason = is_open, reason
+        link.open, link.trouble = is_open, reason
+        if self._node.watches:
+            self.monitors[link].port_changed(now)
+        elif not link.is_shut:
+            link.become(UP if is_open else DOWN, reason)
         self.sender.links_changed()
-        self.monitors[link].next_time = self._next_probe = self.due = now
         if link.introduces:
             self.dialogue.greet(link, now)
-        if not self._node.watches:
-            self._states[link] = UP if is_open else DOWN
+        self._next_probe = self.due = now
+
+    def hold(self, link: Link, state: str, reason: str, now: float) -> None:
+        """Hold a link back: `BLOCKED` by the operator, `CAPPED`, or in `STANDBY`, for a reason in words."""
+        if self._node.watches:
+            self.monitors[link].hold(state, reason, now)
+        elif state != STANDBY:
+            link.become(state, reason)
+        self.sender.links_changed()
+        self._next_probe = self.due = now
+
+    def release(self, link: Link, now: float) -> None:
+        """Hold a link back no longer."""
+        if self._node.watches:
+            self.monitors[link].release(now)
+        elif link.held:
+            link.become(UP if link.open else DOWN, link.trouble)
+        self.sender.links_changed()
+        self._next_probe = self.due = now
+
+    def block(self, link: Link, reason: str, now: float) -> None:
+        """Let nothing leave on a link."""
+        self.hold(link, BLOCKED, reason, now)
+
+    def cap(self, link: Link, reason: str, now: float) -> None:
+        """Let nothing leave on a link that has carried all that it may."""
+        self.hold(link, CAPPED, reason, now)
+
+    def rest(self, link: Link, reason: str, now: float) -> None:
+        """Give a link no packets, as long as another one can carry them."""
+        self.hold(link, STANDBY, reason, now)
 
     def follow(self, link: Link, state: str, path_mtu: int) -> None:
         """Take what the worker that watches the links has found out."""
-        self._states[link] = state
-        link.answering = state == UP
-        if link.path_mtu != path_mtu:
-            link.path_mtu = path_mtu
-            self.sender.links_changed()
+        link.become(state, "")
+        link.path_mtu = path_mtu
+        self.sender.links_changed()
 
     def doubt(self, link: Link, now: float) -> None:
         """Find out soon whether the peer still answers on a link."""
@@ -242,7 +279,10 @@ class Peer:
         self.due = min(self._next_probe, self._next_tick, self.receiver.deadline(), self.sender.due)
 
     def wake(self, now: float) -> None:
-        """Note whether packets flow: idle links are probed more rarely."""
+        """Note whether packets flow, and report what came: idle links are probed more rarely, and not spoken of."""
+        if now >= self._next_report and self.receiver.data_frames != self._reported:
+            self._reported = self.receiver.data_frames
+            self._next_report = now + self.dialogue.report(now)
         if now < self._next_wake:
             return
         self._next_wake = now + WAKE
@@ -271,8 +311,8 @@ class Peer:
             if link.room != room:
                 self.sender.links_changed()
                 self._found(link)
-            self._watch(link, monitor, now)
-            next_probe = min(next_probe, monitor.next_time)
+            self._watch(link, now)
+            next_probe = min(next_probe, monitor.due)
         self._next_probe = next_probe
 
     def _tick(self, now: float) -> None:
@@ -284,7 +324,7 @@ class Peer:
         self.sender.links_changed()
 
     def _check_redundancy(self, now: float) -> None:
-        up = sum(self.state(link) == UP for link in self.links.values())
+        up = sum(self.state(link) in ANSWERING for link in self.links.values())
         copies = self.dialogue.far.copies(up)
         counters = [lane.recovery.counters() for lane in self.receiver.lanes.values()]
         passed = sum(counter["passed"] for counter in counters)
@@ -300,23 +340,28 @@ class Peer:
                 count = self.receiver.refused[reason]
                 self.events.append(PacketsRefused(self.settings.name, reason, count, *in_words(packet)))
 
-    def _watch(self, link: Link, monitor: Monitor, now: float) -> None:
-        if monitor.state == SILENT and link.open:
-            link.reason = "the peer does not answer"
-        elif monitor.state == UP:
-            link.reason = ""
-        if self._states[link] != monitor.state and monitor.settled(now):
-            self._states[link] = monitor.state
-            link.answering = monitor.state == UP
-            self.events.append(LinkStateChanged(self.settings.name, link.name, monitor.state, link.reason))
-            self._found(link)
-            if link.answering:
-                self.dialogue.greet(link, now)
+    def _watch(self, link: Link, now: float) -> None:
+        """Tell what became of a link: the other workers all, the operator what is more than a moment's doubt."""
+        before, state = self._states[link], link.state
+        if state == before:
+            return
+        self._states[link] = state
+        if state == NEW:
+            self._told[link] = NEW
+        self.sender.links_changed()
+        self._found(link)
+        if state in ANSWERING and before not in ANSWERING:
+            self.dialogue.greet(link, now)
+        damped = state == WARY and self.monitors[link].damping > 0
+        if (state in PASSING and not damped) or state == self._told[link]:
+            return
+        self._told[link] = state
+        self.events.append(LinkStateChanged(self.settings.name, link.name, state, link.reason))
 
     def _found(self, link: Link) -> None:
         """Have the other workers follow."""
         if self._node.workers > 1:
-            self.events.append(LinkFound(self.settings.name, link.name, self._states[link], link.path_mtu))
+            self.events.append(LinkFound(self.settings.name, link.name, link.state, link.path_mtu))
 
     def take_events(self) -> list[Event]:
         """Give what happened since the last call."""
@@ -345,7 +390,9 @@ class Peer:
             link.rx_last = now  # as good as heard: gaps wait for it until it had its time to show something
             self.links[settings.name] = link
             self.monitors[link] = Monitor(link, node.epoch, node.lane, node.probe_interval, now, node.secret)
-            self._states[link] = DOWN if node.watches else UP
+            self._states[link] = self._told[link] = DOWN
+            if not node.watches:
+                link.become(UP, "")
 
     def _free_id(self) -> int:
         """Give the number for another link: one that no link had, else the one that was given back longest ago.
@@ -359,7 +406,7 @@ class Peer:
     def _remove_link(self, name: str) -> None:
         link = self.links.pop(name)
         self._used_ids[link.id] = link.link_sequence
-        del self.monitors[link], self._states[link]
+        del self.monitors[link], self._states[link], self._told[link]
         self.dialogue.forget(name)
         for lane in self.receiver.lanes.values():
             lane.forget(link)

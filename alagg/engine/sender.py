@@ -101,8 +101,9 @@ class Sender:
         self.links_changed()
 
     def links_changed(self) -> None:
-        """Look at the links again: one was opened or closed, or has another MTU."""
-        self._open = tuple(link for link in self.links if link.open)
+        """Look at the links again: one was opened or closed, is held back or not any more, or has another MTU."""
+        usable = tuple(link for link in self.links if link.open and not link.is_shut)
+        self._open = tuple(link for link in usable if not link.held) or usable
         self.room = min((link.room for link in self._open), default=0) - SIZE
         if self.late is not None:
             self.due = 0.0

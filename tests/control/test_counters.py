@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from alagg.control.counters import COUNTER, GAUGE, STATES, SUM, TABLES, TEXT, find, markdown
-from alagg.engine import link
+from alagg.engine import state
 from tests.memory_net import Net
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def test_families_are_found() -> None:
 
 
 def test_every_state_of_the_engine_has_its_place() -> None:
-    assert set(link.STATES) <= set(STATES)
-    assert STATES[0] == link.UP
+    assert set(state.STATES) == set(STATES)
+    assert STATES[0] == state.UP
 
 
 def tables(status: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alagg.control.merged import merge
-from alagg.engine.link import DOWN, SILENT, UP
+from alagg.engine.state import DOWN, SILENT, UP
 from tests.accounts import assert_accounted
 from tests.engine.helpers import ONE, TWO, networks, numbered
 from tests.memory_net import Clock, Node, Wire, settle, write_config

@@ -92,7 +92,7 @@ def test_link_shows_its_state_and_what_it_carried(bench: Bench) -> None:
     bench.endpoint.settle()
     found = bench.snapshot()
     one, other = found["links"][1:]
-    assert (one["state"], one["mtu"], one["tx_frames"], one["tx_dropped_full"]) == ("silent", 1500, 3, 2)
+    assert (one["state"], one["mtu"], one["tx_frames"], one["tx_dropped_full"]) == ("new", 1500, 3, 2)
     assert (one["sends_by"], one["sends_by_reason"]) == ("memory", "")
     assert one["tx_bytes"] == 2 * SIZE + 8 + 24 + 1500
     assert (one["refused"], one["lost"]) == (0, 0), "an open port's own counters"

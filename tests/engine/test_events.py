@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alagg.engine.events import Event, LatentError, LinkStateChanged, NumberingReset, PacketsRefused
-from alagg.engine.link import DOWN, SILENT, UP
+from alagg.engine.state import DOWN, SILENT, UP
 
 CASES: list[tuple[Event, bool, tuple[str, ...]]] = [
     (LinkStateChanged("office", "fibre", UP, ""), False, ("office", "fibre", "up")),

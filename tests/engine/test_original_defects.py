@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from alagg.engine.header import decode
-from alagg.engine.link import SILENT, UP
 from alagg.engine.reorder import SLOTS
 from alagg.engine.sequence import HALF, MASK
+from alagg.engine.state import SILENT, UP
 from alagg.lab.impairment import Settings
 from tests.engine.helpers import (
     ONE,

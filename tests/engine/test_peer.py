@@ -8,9 +8,9 @@ from alagg.engine.control import Hello
 from alagg.engine.events import LinkStateChanged, NumberingReset
 from alagg.engine.header import COOKIE_SIZE, DATA, PROBE, decode
 from alagg.engine.latent import PERIOD
-from alagg.engine.link import DOWN, SILENT, UP
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
 from alagg.engine.recovery import SILENCE
+from alagg.engine.state import DOWN, NEW, UP
 from tests.engine.helpers import ONE, TWO, batch, data_frames, networks, numbered, settings, take_frames
 
 INTERVAL = 0.125
@@ -246,6 +246,6 @@ def test_loss_of_long_ago_is_forgotten() -> None:
 def test_state_and_reason_of_a_link_agree() -> None:
     script = Script("fibre")
     monitor = script.peer.monitors[script.peer.links["fibre"]]
-    assert (monitor.state, script.peer.links["fibre"].reason) == (SILENT, "")
+    assert (monitor.state, script.peer.links["fibre"].reason) == (NEW, "")
     script.run(1.0)
     assert (monitor.state, script.peer.links["fibre"].reason) == (UP, "")

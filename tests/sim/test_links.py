@@ -26,7 +26,9 @@ def two_hosts(*links: Settings, **options: float | None) -> tuple[Network, Host,
 
 def states(host: Host, cable: Cable) -> list[str]:
     return [
-        event.state for _, event in host.events if isinstance(event, LinkStateChanged) and event.link == cable.name
+        event.state
+        for _, event in host.events
+        if isinstance(event, LinkStateChanged) and event.link == cable.name and event.state != "wary"
     ]
 
 

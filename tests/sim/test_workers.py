@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from alagg.engine.endpoint import Endpoint
-from alagg.engine.link import UP
 from alagg.engine.peer import NodeSettings
+from alagg.engine.state import UP
 from tests.engine.helpers import ONE, ONE6, TWO, TWO6, batch, networks, numbered, numbers, settings, take_frames
 
 if TYPE_CHECKING:
