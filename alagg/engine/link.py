@@ -67,14 +67,12 @@ class Link:
         """Where the next header is written."""
         self.taken = 0
         """How many of them it took, always the first ones."""
-        self.tx_frames = 0
-        self.tx_bytes = 0
+        self.tx_frames = self.tx_bytes = 0
         self.tx_dropped_full = 0
         """Frames that a full link did not take."""
         self.tx_dropped_down = 0
         """Frames that found the port closed."""
-        self.rx_frames = 0
-        self.rx_bytes = 0
+        self.rx_frames = self.rx_bytes = 0
         self.rx_last = float("-inf")
         """When the last intact frame came, in seconds."""
         self.malformed = dict.fromkeys(MALFORMED_REASONS, 0)
