@@ -207,7 +207,8 @@ def test_one_that_hangs_at_the_end_is_killed(
     (config.path.parent / "hang 1").touch()
     with ExitStack() as stack:
         Supervisor(config, stack).workers.tell(FACTS)
-    assert caplog.messages == ["worker process 1 did not end by itself; killing it"]
+    # On a busy machine the other one, too, may take longer than that.
+    assert "worker process 1 did not end by itself; killing it" in caplog.messages
 
 
 def test_each_of_them_notices_its_supervisors_death(config: Config) -> None:

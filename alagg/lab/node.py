@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _START_TIMEOUT: Final = 20.0
 _STOP_TIMEOUT: Final = 15.0
 _LARGEST_NOTICE: Final = 4096
+_LOOK: Final = 0.01
+"""Seconds between two looks at a status: each costs the node some of the processor that it may need to get there."""
 
 
 class Node:
@@ -36,6 +38,7 @@ class Node:
         self.socket = config.with_suffix(".sock")
         self.log = config.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
+        self._notices: socket.socket | None = None
 
     @property
     def running(self) -> bool:
@@ -57,24 +60,45 @@ class Node:
         Raises:
             LabError: it ended, or was not ready in time; the text holds the end of its log.
         """
+        self.begin()
+        self.await_ready(timeout=timeout)
+
+    def begin(self) -> None:
+        """Start the node and do not wait for it."""
         if self.running:
             raise LabError(f"{self.namespace.name}: the node runs already")
-        notices = self.config.with_suffix(".notify")
-        notices.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, self.log.open("ab") as log:
-            ready.bind(str(notices))
+        path = self.config.with_suffix(".notify")
+        path.unlink(missing_ok=True)
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notices.bind(str(path))
+        with self.log.open("ab") as log:
             self._process = self.namespace.popen(
-                self.program("--config", str(self.config)), stderr=log, variables={"NOTIFY_SOCKET": str(notices)}
+                self.program("--config", str(self.config)), stderr=log, variables={"NOTIFY_SOCKET": str(path)}
             )
-            self._await_ready(ready, timeout)
+
+    def await_ready(self, *, timeout: float = _START_TIMEOUT) -> None:
+        """Wait until a node that was begun says that it is ready.
+
+        Raises:
+            LabError: it ended, or was not ready in time; the text holds the end of its log.
+        """
+        assert self._notices
+        with self._notices as notices:
+            self._await_ready(notices, timeout)
 
     def stop(self) -> int:
         """End the node as an administrator would (SIGTERM); give its exit status."""
-        return self._end(signal.SIGTERM)
+        self.terminate()
+        return self._await_end()
+
+    def terminate(self) -> None:
+        """Tell the node to end (SIGTERM) and do not wait for it."""
+        self._started().send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End the node as a crash would (SIGKILL), its children left behind."""
-        self._end(signal.SIGKILL)
+        self._started().send_signal(signal.SIGKILL)
+        self._await_end()
 
     def reload(self) -> None:
         """Let the node read its configuration again (SIGHUP)."""
@@ -99,6 +123,7 @@ class Node:
             if time.monotonic() > deadline:
                 seen = f"{json.dumps(status)}\n{self.tail()}"
                 raise LabError(f"{self.namespace.name}: not so within {timeout:g} s, but {seen}")
+            time.sleep(_LOOK)
         return status
 
     def processes(self) -> list[int]:
@@ -138,9 +163,8 @@ class Node:
         self.kill()
         raise LabError(f"{self.namespace.name}: the node was not ready within {timeout:g} s:\n{self.tail()}")
 
-    def _end(self, how: signal.Signals) -> int:
+    def _await_end(self) -> int:
         process = self._started()
-        process.send_signal(how)
         try:
             return process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:

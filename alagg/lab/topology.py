@@ -96,14 +96,20 @@ class Lab:
         self._undo.close()
 
     def start_nodes(self, options: Mapping[str, Any] | None = None) -> None:
-        """Configure both nodes and start them; both are ready on return.
+        """Configure both nodes and start them at the same time; both are ready on return.
 
         Args:
             options: keys of the section `[alagg]` and their values.
         """
         self.configure(options)
+        self.begin_nodes()
+
+    def begin_nodes(self) -> None:
+        """Start both nodes at the same time, as they are configured; both are ready on return."""
         for host in self.hosts:
-            host.node.start()
+            host.node.begin()
+        for host in self.hosts:
+            host.node.await_ready()
 
     def await_links(self, state: str = "up", *, timeout: float = 10) -> None:
         """Wait until both nodes see every link in a state; with "up", each node has heard from the other."""
@@ -113,10 +119,12 @@ class Lab:
             )
 
     def stop_nodes(self) -> None:
-        """End the nodes that run."""
-        for host in self.hosts:
-            if host.node.running:
-                host.node.stop()
+        """End the nodes that run, at the same time."""
+        running = [host.node for host in self.hosts if host.node.running]
+        for node in running:
+            node.terminate()
+        for node in running:
+            node.stop()
 
     def configure(self, options: Mapping[str, Any] | None = None) -> None:
         """Write the configuration files of both nodes."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from alagg.lab.host import Host
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.beside]
 
 OPTIONS: Final = {"chains": "OUTPUT, FORWARD", "networks": "10.98.1.0/24"}
 """What makes a node change as much as it can: rules in two tables, and with a rate a queueing discipline."""

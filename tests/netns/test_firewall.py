@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alagg.lab.host import Host
     from alagg.lab.measure import Family
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.beside]
 
 COMMANDS: Final = {4: "iptables-legacy", 6: "ip6tables-legacy"}
 ANSWERS: Final = "-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"

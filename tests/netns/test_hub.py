@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from alagg.lab.measure import Family
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.beside]
 
 NOBODY: Final = "10.99.0.200"
 """An address that b and c believe to be behind the hub, and the hub behind b."""

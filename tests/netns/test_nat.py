@@ -9,7 +9,7 @@ import pytest
 
 from alagg.lab.topology import Lab
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.beside]
 
 
 def masquerade(lab: Lab) -> None:

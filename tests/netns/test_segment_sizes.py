@@ -14,7 +14,7 @@ from tests.netns.conftest import running
 if TYPE_CHECKING:
     from alagg.lab.host import Host
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.beside]
 
 
 def complaints(host: Host) -> int:

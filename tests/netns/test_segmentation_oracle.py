@@ -29,7 +29,7 @@ from tests.engine.packets import ACK, AE, CWR, PSH, TCP, UDP, Packet, packets, p
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.beside]
 
 BOTH = pytest.mark.parametrize("base", [Packet(), v6()], ids=["IPv4", "IPv6"])
 ONE_KERNEL = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

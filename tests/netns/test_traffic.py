@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from alagg.lab.host import Host
     from alagg.lab.measure import Family
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.beside]
 
 FAMILIES: Final[tuple[Family, ...]] = (4, 6)
+GRACE: Final = 10.0
+"""Seconds to wait for an echo: on a busy machine it may be late, and is not lost for that."""
 LARGEST: Final[dict[Family, int]] = {4: 65_503, 6: 65_483}
 """Bytes of the largest UDP datagram that an NFQUEUE hands over whole: 65,531 with the IP and UDP headers."""
 SCRIPT: Final = str(Path(__file__).parents[2] / "scripts" / "alagg-iptables")
@@ -45,7 +47,7 @@ def directions(one: Host, other: Host) -> list[tuple[Host, Host, Family]]:
 def assert_sizes_cross(one: Host, other: Host, sizes: Sequence[int], protocol: str = "udp") -> None:
     """Exchange messages of these sizes, both families and both directions at once."""
     flows = [
-        measure.sizes(source, target, sizes, family=family, protocol=protocol)
+        measure.sizes(source, target, sizes, family=family, protocol=protocol, grace=GRACE)
         for source, target, family in directions(one, other)
     ]
     for flow in flows:
@@ -65,7 +67,7 @@ def assert_transfers_cross(one: Host, other: Host, size: int) -> None:
 
 
 def assert_pings_cross(one: Host, other: Host, count: int = 100) -> None:
-    flows = [measure.ping(source, target, count=count, interval=0.005, family=family)
+    flows = [measure.ping(source, target, count=count, interval=0.005, family=family, grace=GRACE)
              for source, target, family in directions(one, other)]
     for flow in flows:
         result = flow.result()
@@ -263,60 +265,8 @@ def test_rules_made_by_the_script_do_as_well() -> None:
             assert not host.run(["iptables-legacy", "-S", "OUTPUT"]).stdout.count("NFQUEUE")
 
 
-# --- changes under traffic (defect 10 of the 2015 program) ------------------------------------------------------
-
-
-def has_links(count: int) -> Callable[[dict[str, Any]], bool]:
-    return lambda status: len(status["links"]) == count
-
-
 def has_mtu(mtu: int) -> Callable[[dict[str, Any]], bool]:
     return lambda status: all(link["mtu"] == mtu for link in status["links"])
-
-
-def without_link(text: str, name: str) -> str:
-    head, _, tail = text.partition(f"[link {name}]")
-    _, mark, rest = tail.partition("[link ")
-    return head + mark + rest
-
-
-def test_defect_10_reload_adds_and_removes_links_and_no_ping_is_lost() -> None:
-    """The 2015 program had neither reload nor statistics."""
-    with running(Lab(links=2)) as lab:
-        both = {host.letter: host.node.config.read_text() for host in lab.hosts}
-        flows = [measure.ping(source, target, count=1000, interval=0.01, family=family)
-                 for source, target, family in directions(lab.a, lab.b)]
-        for name in ("eth1", "eth0"):
-            for text, links in ((without_link, 1), (lambda text, _: text, 2)):
-                for host in lab.hosts:
-                    host.node.config.write_text(text(both[host.letter], name))
-                    host.node.reload()
-                for host in lab.hosts:
-                    host.node.wait_status(has_links(links))
-                lab.await_links()
-        assert any(flow.flowing for flow in flows), "the links changed while pings were under way"
-        for flow in flows:
-            result = flow.result()
-            say(result)
-            assert (result.lost, result.duplicated) == (0, 0)
-        for host in lab.hosts:
-            assert host.node.status()["peers"][0]["rx"]["resets"] == 0
-
-
-def test_defect_10_interface_that_was_missing_at_the_start_joins_in() -> None:
-    with Lab(links=2) as lab:
-        lab.wire[1].delete_device(lab.b)
-        lab.start_nodes()
-        assert_pings_cross(lab.a, lab.b)
-        (link,) = [link for link in lab.b.node.status()["links"] if link["name"] == "eth1"]
-        assert (link["state"], link["reason"]) == ("down", "the interface does not exist")
-        flow = measure.ping(lab.a, lab.b, count=400, interval=0.005)
-        lab.wire[1].create_device(lab.b)
-        lab.await_links()
-        result = flow.result()
-        say(result)
-        assert (result.lost, result.duplicated) == (0, 0)
-        lab.stop_nodes()
 
 
 def test_changed_mtu_is_followed_without_a_restart() -> None:

@@ -114,6 +114,7 @@ def test_each_state_of_a_link_is_told_once(lab: Lab) -> None:
     assert len(told) == 1, told
 
 
+@pytest.mark.beside
 def test_a_worker_that_dies_ends_the_node_and_everything_is_undone() -> None:
     with crews() as lab:
         node = lab.a.node
@@ -140,6 +141,7 @@ def _lives(pid: int) -> bool:
     return True
 
 
+@pytest.mark.beside
 def test_a_worker_that_hangs_is_named_and_the_others_go_on() -> None:
     with crews() as lab:
         node = lab.a.node

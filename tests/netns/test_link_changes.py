@@ -1,0 +1,66 @@
+"""Links come and go under traffic while the nodes run, by a reload or with their interface: no ping is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alagg.lab import measure
+from alagg.lab.topology import Lab
+from tests.netns.conftest import running, say
+from tests.netns.test_traffic import assert_pings_cross, directions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.netns
+
+
+def has_links(count: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda status: len(status["links"]) == count
+
+
+def without_link(text: str, name: str) -> str:
+    head, _, tail = text.partition(f"[link {name}]")
+    _, mark, rest = tail.partition("[link ")
+    return head + mark + rest
+
+
+def test_defect_10_reload_adds_and_removes_links_and_no_ping_is_lost() -> None:
+    """The 2015 program had neither reload nor statistics."""
+    with running(Lab(links=2)) as lab:
+        both = {host.letter: host.node.config.read_text() for host in lab.hosts}
+        flows = [measure.ping(source, target, count=1000, interval=0.01, family=family)
+                 for source, target, family in directions(lab.a, lab.b)]
+        for name in ("eth1", "eth0"):
+            for text, links in ((without_link, 1), (lambda text, _: text, 2)):
+                for host in lab.hosts:
+                    host.node.config.write_text(text(both[host.letter], name))
+                    host.node.reload()
+                for host in lab.hosts:
+                    host.node.wait_status(has_links(links))
+                lab.await_links()
+        assert any(flow.flowing for flow in flows), "the links changed while pings were under way"
+        for flow in flows:
+            result = flow.result()
+            say(result)
+            assert (result.lost, result.duplicated) == (0, 0)
+        for host in lab.hosts:
+            assert host.node.status()["peers"][0]["rx"]["resets"] == 0
+
+
+def test_defect_10_interface_that_was_missing_at_the_start_joins_in() -> None:
+    with Lab(links=2) as lab:
+        lab.wire[1].delete_device(lab.b)
+        lab.start_nodes()
+        assert_pings_cross(lab.a, lab.b)
+        (link,) = [link for link in lab.b.node.status()["links"] if link["name"] == "eth1"]
+        assert (link["state"], link["reason"]) == ("down", "the interface does not exist")
+        flow = measure.ping(lab.a, lab.b, count=400, interval=0.005)
+        lab.wire[1].create_device(lab.b)
+        lab.await_links()
+        result = flow.result()
+        say(result)
+        assert (result.lost, result.duplicated) == (0, 0)
+        lab.stop_nodes()
