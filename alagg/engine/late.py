@@ -47,7 +47,7 @@ class Late:
         self._pieces: list[tuple[bytes, int, int]] = []
         """What is left of the packet whose turn it is, the last piece first."""
         self._back: list[Numbered] = []
-        """What links that went had not sent yet, the last number first."""
+        """What links had not sent yet that went, or are held back, the last number first."""
         self._now = 0.0
 
     @property
@@ -74,11 +74,11 @@ class Late:
         self.pump(links, room, now)
 
     def pump(self, links: Sequence[Link], room: int, now: float) -> None:
-        """Give links what they have room for, and let go what may leave by now."""
+        """Give links what they have room for, and let go what may leave by now; others hand back what they hold."""
         self._now = now
         pacers = [self.pacers[link] for link in links if link in self.pacers]
-        for pacer in self.pacers.values():
-            if not pacer.link.open:
+        for link, pacer in self.pacers.items():
+            if link not in links:
                 self._take_back(pacer)
         if not pacers or room <= 0:
             self._give_up()

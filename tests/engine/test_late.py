@@ -9,6 +9,7 @@ import pytest
 from alagg.engine.endpoint import Endpoint
 from alagg.engine.peer import LinkSettings, NodeSettings, PeerSettings
 from alagg.engine.scheduler import SCHEDULERS
+from alagg.engine.state import BLOCKED, CAPPED, DOWN
 from tests.engine.helpers import ONE, TWO, batch, networks, numbered, numbers, queued_frames, take_frames
 
 if TYPE_CHECKING:
@@ -115,10 +116,14 @@ def test_equal_links_carry_every_copy() -> None:
     assert one == pytest.approx(two, rel=0.01)
 
 
-def test_what_a_link_has_not_sent_goes_over_the_others() -> None:
+@pytest.mark.parametrize("state", [DOWN, BLOCKED, CAPPED])
+def test_what_a_link_has_not_sent_goes_over_the_others(state: str) -> None:
     bench = Bench("round-robin", 20 * MBIT, 20 * MBIT)
     bench.send(numbered(range(40), size=1400))
-    bench.one.link_changed(bench.link(0), is_open=False, mtu=1500, reason="no carrier", now=bench.now)
+    if state == DOWN:
+        bench.one.link_changed(bench.link(0), is_open=False, mtu=1500, reason="no carrier", now=bench.now)
+    else:
+        bench.peer.hold(bench.link(0), state, "enough", bench.now)
     bench.run(1.0)
     assert sorted(bench.arrived) == list(range(40))
     bench.check()
