@@ -89,7 +89,23 @@ class Node:
     def stop(self) -> int:
         """End the node as an administrator would (SIGTERM); give its exit status."""
         self.terminate()
-        return self._await_end()
+        return self.await_end()
+
+    def await_end(self) -> int:
+        """Wait for a node that was told to end; give its exit status.
+
+        Raises:
+            LabError: it does not end.
+        """
+        process = self._started()
+        try:
+            return process.wait(_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{self.namespace.name}: the node did not end within {_STOP_TIMEOUT:g} s") from None
+        finally:
+            finish(process)
+            if self._notices is not None:
+                self._notices.close()
 
     def terminate(self) -> None:
         """Tell the node to end (SIGTERM) and do not wait for it."""
@@ -98,7 +114,7 @@ class Node:
     def kill(self) -> None:
         """End the node as a crash would (SIGKILL), its children left behind."""
         self._started().send_signal(signal.SIGKILL)
-        self._await_end()
+        self.await_end()
 
     def reload(self) -> None:
         """Let the node read its configuration again (SIGHUP)."""
@@ -162,15 +178,6 @@ class Node:
             os.close(ended)
         self.kill()
         raise LabError(f"{self.namespace.name}: the node was not ready within {timeout:g} s:\n{self.tail()}")
-
-    def _await_end(self) -> int:
-        process = self._started()
-        try:
-            return process.wait(_STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            raise LabError(f"{self.namespace.name}: the node did not end within {_STOP_TIMEOUT:g} s") from None
-        finally:
-            finish(process)
 
 
 def _resident(pid: int) -> int:

@@ -124,7 +124,7 @@ class Lab:
         for node in running:
             node.terminate()
         for node in running:
-            node.stop()
+            node.await_end()
 
     def configure(self, options: Mapping[str, Any] | None = None) -> None:
         """Write the configuration files of both nodes."""

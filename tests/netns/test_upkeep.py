@@ -10,6 +10,7 @@ import pytest
 from alagg.lab import measure
 from alagg.lab.topology import Lab
 from tests.netns.conftest import running
+from tests.netns.test_traffic import directions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,8 +73,10 @@ def eventually(holds: Callable[[], bool]) -> bool:
 
 def cross(lab: Lab) -> list[int]:
     """Give how many of ten pings each were answered, both ways and over both families at once."""
-    ways = [(one, other, family) for one, other in (lab.hosts, lab.hosts[::-1]) for family in (4, 6)]
-    pings = [measure.ping(one, other, count=10, interval=0.01, family=family) for one, other, family in ways]
+    pings = [
+        measure.ping(one, other, count=10, interval=0.01, family=family)
+        for one, other, family in directions(*lab.hosts)
+    ]
     return [ping.result().received for ping in pings]
 
 
