@@ -320,6 +320,7 @@ class Node:
             "engine": form.engine(),
             "edges": form.edges(),
             "put_back": self._host.upkeep.told(time.monotonic()),
+            "without_rules": self._host.without_rules,
         }
         client.answer_text(parts.answer(found, node))
 

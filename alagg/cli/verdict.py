@@ -117,8 +117,14 @@ def _host(status: Status) -> Iterator[str]:
             yield f"another program takes away what the node needs, and it is put back: {_put_back(one)}"
 
 
+def _rules(status: Status) -> Iterator[str]:
+    if status.get("without_rules"):
+        yield f"no rules, the device captures everything: {status['without_rules']}"
+
+
 def _notes(status: Status) -> Iterator[str]:
     """Tell what is no fault, or was one more than a minute ago."""
+    yield from _rules(status)
     for link in status.get("links", ()):
         recent = _recent(link)
         if link.get("rate_bps") and recent.get("tx_dropped_full"):

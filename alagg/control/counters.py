@@ -55,6 +55,7 @@ NODE: Final = (
     Counter("edges", TEXT, "", "the same of the edges", FIRST),
     Counter("epoch", TEXT, "", "the random number of this run that frames carry; of the first worker", FIRST),
     Counter("put_back", TEXT, "", "what other programs took away, how often, and how long ago the last time", FIRST),
+    Counter("without_rules", TEXT, "", "why there are no rules, and the device captures all; empty else", FIRST),
     Counter("peers", TEXT, "", "each peer, with `tx` and `rx`", FIRST),
     Counter("links", TEXT, "", "each link, with `recent`", FIRST),
     Counter("workers", TEXT, "", "each worker's own `peers`, `links` and edges, where there are several", FIRST),

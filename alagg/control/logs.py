@@ -179,6 +179,9 @@ class _Text(logging.Formatter):
         super().__init__("%(levelname)s %(message)s" if journal else "%(asctime)s %(levelname)s %(message)s")
         self.journal = journal
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+        return iso_time(record.created)
+
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         record.levelname, level = record.levelname.lower(), record.levelname
         # Names of interfaces and the like may come from outside: no line break of theirs starts a line of ours.

@@ -102,6 +102,8 @@ class Device:
         """
         before, self._layout = self._layout, _union(self._layout, wanted)
         found = self._look()
+        if found.name != self.name:
+            self._rename_back()
         if not found.up or found.mtu != wanted.mtu:
             netlink.set_link(self.index, mtu=wanted.mtu, state="up")
             found = self._look()
@@ -124,7 +126,8 @@ class Device:
         found, layout = self._look(), self._layout
         if not layout.mtu:
             return []
-        words = [] if found.up else [f"{self.name} up"]
+        words = [] if found.name == self.name else [f"name {self.name} (it was {found.name})"]
+        words += [] if found.up else [f"{self.name} up"]
         if found.mtu != layout.mtu:
             words.append(f"{self.name} mtu {layout.mtu}")
         words += [f"{path} = {value}" for path, value in self._settings() if sysctl.read(path) not in (None, value)]
@@ -151,6 +154,21 @@ class Device:
         """Say whether the kernel still has the device."""
         return self._look().there
 
+    def _rename_back(self) -> None:
+        """Take the name back: rules, settings and other people's firewalls go by it.
+
+        Raises:
+            HostError: another interface has it now.
+        """
+        try:
+            netlink.set_link(self.index, ifname=self.name)
+        except HostError as error:
+            if not netlink.refused(error, errno.EBUSY):
+                raise
+            # Before Linux 6.2 an interface keeps its name while it is up; what is on it comes back in `apply`.
+            netlink.set_link(self.index, state="down")
+            netlink.set_link(self.index, ifname=self.name)
+
     def is_set(self) -> bool:
         """Say whether its settings are as they were made; of these the kernel tells nobody."""
         return all(sysctl.read(path) in (None, value) for path, value in self._settings())
@@ -167,9 +185,9 @@ class Device:
     def _look(self) -> _State:
         found = next((one for one in netlink.interfaces() if one.index == self.index), None)
         if found is None:
-            return _State(there=False, up=False, mtu=0, addresses=frozenset())
+            return _State(there=False, name="", up=False, mtu=0, addresses=frozenset())
         addresses = frozenset(place.address for place in netlink.places() if place.index == self.index)
-        return _State(there=True, up=found.up, mtu=found.mtu, addresses=addresses)
+        return _State(there=True, name=found.name, up=found.up, mtu=found.mtu, addresses=addresses)
 
     def _settings(self) -> Iterator[tuple[str, str]]:
         for family, settings in _SETTINGS.items():
@@ -209,6 +227,7 @@ class _State:
     """What the kernel says of the device."""
 
     there: bool
+    name: str
     up: bool
     mtu: int
     addresses: frozenset[Address]

@@ -285,8 +285,14 @@ def _destination(config: Config, peer: str, network: Network, own: set[netlink.A
 
 
 def _rules(config: Config) -> Iterator[Finding]:
-    lacking = rules.missing(config)
     running = _running(config)
+    try:
+        lacking = rules.missing(config)
+    except HostError as error:
+        if config.capture != "auto" or not config.manage_host:
+            raise
+        yield Finding("warn", f"rules: the device captures everything without: {error}", "set capture = device")
+        return
     if config.manage_host and not running:
         yield Finding("ok", "rules: the legacy tables are there; the node sets its rules up when it starts")
     elif not lacking:

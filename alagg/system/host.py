@@ -47,6 +47,8 @@ class Host:
     def __init__(self, config: Config, journal: Journal) -> None:
         self.device: Device | None = None
         self.upkeep = Upkeep()
+        self.without_rules = ""
+        """Why there are no rules although the configuration wants some; empty where there are."""
         self._config = config
         self._journal = journal
         self._sources = Sources()
@@ -174,16 +176,33 @@ class Host:
             return
         if self.device is None:
             self.device = Device(config.device)
-        if before is config or not before.manage_host:
-            rules.install(config, self._journal)
+        if before is config or not before.manage_host or self.without_rules:
+            self._install_rules(config)
         else:
             rules.replace_all(before, config, self._journal)
+            self._rules = rules.look(config)
+        if before is not config and before.manage_host:
             shaping.unshape(before, config)
-        self._rules = rules.look(config)
         self._shaped |= {one.index for one in shaping.unshaped(config)}
         shaping.shape(config, self._journal)
         # The routes come last: from then on the packets are ours.
         self.device.apply(self._layout(config))
+
+    def _install_rules(self, config: Config) -> None:
+        """Set the rules up, or go on without where they only speed up what the device captures as well.
+
+        Raises:
+            HostError: they cannot be had, and the configuration demands them.
+        """
+        self.without_rules, self._rules = "", {}
+        try:
+            rules.install(config, self._journal)
+            self._rules = rules.look(config)
+        except HostError as error:
+            if config.capture != "auto":
+                raise
+            self.without_rules = str(error)
+            log.warning("no rules, the device captures everything: %s", error)
 
     def _leave(self, before: Config) -> None:
         if before.manage_host:
@@ -258,6 +277,8 @@ class Host:
         return self.device
 
     def _keep_rules(self, now: float) -> None:
+        if self.without_rules:
+            return
         found = rules.look(self._config)
         lost = [chain for chain, wanted in self._rules.items() if found[chain] != wanted]
         if not lost or not self.upkeep.allows("rules", now):

@@ -7,6 +7,7 @@ second; this takes one system call: what iptables(8) itself asks for (linux/netf
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
 import struct
@@ -39,6 +40,10 @@ _VERDICT: Final = struct.Struct("=i")
 _DROP: Final = -1
 
 
+class NoTableError(HostError):
+    """The kernel has no such table, and so no rule in it."""
+
+
 class Chain(NamedTuple):
     """What a chain of the kernel holds of one node."""
 
@@ -58,6 +63,7 @@ def chain(family: Family, table: str, name: str, comment: str) -> Chain:
         comment: what the rules say of whose they are.
 
     Raises:
+        NoTableError: the kernel has no such table.
         HostError: the table cannot be read.
     """
     mark = comment.encode() + b"\0"
@@ -118,7 +124,8 @@ def _read(family: Family, table: str, hook: int) -> tuple[bytes, int, int]:
                     if not left:
                         raise
     except OSError as error:
-        raise HostError(f"the {table} table of IPv{family} cannot be read: {error.strerror}") from None
+        kind = NoTableError if error.errno in (errno.ENOENT, errno.ENOPROTOOPT) else HostError
+        raise kind(f"the {table} table of IPv{family} cannot be read: {error.strerror}") from None
     raise AssertionError
 
 

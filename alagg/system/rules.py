@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from alagg.system import flows, peek, tables
+from alagg.system import HostError, flows, peek, tables
 from alagg.system.journal import Change
 
 if TYPE_CHECKING:
@@ -123,8 +124,19 @@ def install(config: Config, journal: Journal | None) -> None:
     wanted = wanted_rules(config)
     if journal is not None:
         journal.record(*(Change("rule", cast("Facts", asdict(rule))) for rule in wanted))
-    # Deleted and inserted in the same commit: never twice there, and never missing in between.
-    tables.replace(delete=wanted, insert=wanted)
+    try:
+        # Deleted and inserted in the same commit: never twice there, and never missing in between.
+        tables.replace(delete=wanted, insert=wanted)
+    except HostError:
+        _give_back(wanted)
+        raise
+
+
+def _give_back(rules: Sequence[Rule]) -> None:
+    """Delete what one family took and the other refused; where nothing can be changed, nothing was."""
+    for family in sorted({rule.family for rule in rules}):
+        with suppress(HostError):
+            tables.replace(delete=[rule for rule in rules if rule.family == family], insert=())
 
 
 def remove(config: Config) -> None:
@@ -187,10 +199,23 @@ def only_slower(config: Config, lacking: Sequence[Rule]) -> list[Rule]:
 
 
 def undo(facts: Sequence[Facts]) -> list[str]:
-    """Delete rules that a journal names."""
-    rules = [Rule(**cast("dict[str, object]", one)) for one in facts]  # type: ignore[arg-type]
-    tables.replace(delete=rules, insert=())
+    """Delete rules that a journal names, as far as they are there: no library is needed where none is."""
+    named = [Rule(**cast("dict[str, object]", one)) for one in facts]  # type: ignore[arg-type]
+    chains = {(rule.family, rule.table, rule.chain, rule.comment) for rule in named}
+    there = {chain for chain in chains if _may_hold(*chain)}
+    rules = [rule for rule in named if (rule.family, rule.table, rule.chain, rule.comment) in there]
+    if rules:
+        tables.replace(delete=rules, insert=())
     return [f"removed rule: {rule}" for rule in rules]
+
+
+def _may_hold(family: Family, table: str, chain: str, comment: str) -> bool:
+    try:
+        return bool(peek.chain(family, table, chain, comment).rules)
+    except peek.NoTableError:
+        return False
+    except HostError:  # it cannot be read: the deletion says why
+        return True
 
 
 def _behind(rule: Rule, others: Sequence[Rule]) -> list[Rule]:

@@ -146,6 +146,10 @@ def _library() -> Any:
         _spare_compilers()
     try:
         import iptc  # noqa: PLC0415 - only in the child
+    except ModuleNotFoundError as error:
+        if error.name != "iptc":
+            raise HostError(f"python-iptables cannot be imported: {error}") from None
+        raise HostError("python-iptables is not installed; its installation needs a C compiler") from None
     except Exception as error:  # noqa: BLE001 - it raises several kinds, plain Exception among them
         raise HostError(f"python-iptables does not find its libraries; install iptables ({error})") from None
     return iptc
@@ -186,8 +190,8 @@ def _unavailable(family: Family, name: str, error: str) -> str:
         return f"the {name} table of IPv{family} cannot be read: permission denied (CAP_NET_ADMIN and CAP_NET_RAW)"
     module = {4: "iptable_", 6: "ip6table_"}[family] + name
     return (
-        f"this kernel has no legacy {name} table for IPv{family}: load the module {module}, or set manage_host = no "
-        "and make the rules that `alagg rules show` prints yourself"
+        f"this kernel has no legacy {name} table for IPv{family}: load the module {module}, or set capture = "
+        "device, which needs none (with manage_host = yes)"
     )
 
 

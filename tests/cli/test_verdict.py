@@ -77,6 +77,12 @@ def test_refused_packets_name_an_address_and_the_option() -> None:
     assert told(peers=[peer]) == ["no link is bad (of 0)"]
 
 
+def test_a_node_without_rules_says_why_and_is_well() -> None:
+    assert told(without_rules="this kernel has no legacy filter table") == [
+        "no link is bad (of 0)", "  no rules, the device captures everything: this kernel has no legacy filter table",
+    ]
+
+
 def test_what_others_took_away_is_told_for_ever_and_alarms_for_a_minute() -> None:
     one = {"what": ["rules of IPv4 in filter OUTPUT"], "times": 2, "seconds_ago": 5.0}
     why = "another program takes away what the node needs, and it is put back"

@@ -279,3 +279,19 @@ def test_goes_on_after_a_refusal(hosts: Hosts, made: Device) -> None:
     found = netlink.path(B4)
     assert found
     assert found.index == made.index
+
+
+def test_takes_its_name_back(hosts: Hosts, made: Device) -> None:
+    hosts.a.ip("link set alagg0 name other0")
+    assert made.lost() == ["name alagg0 (it was other0)"]
+    made.apply(LAYOUT)
+    assert (made.lost(), netlink.interface("other0")) == ([], None)
+
+
+def test_a_name_that_another_interface_took_is_told(hosts: Hosts, made: Device) -> None:
+    hosts.a.ip("link set alagg0 name other0", "link add alagg0 type veth peer name alagg1")
+    with pytest.raises(HostError, match=r"alagg0.*File exists"):
+        made.apply(LAYOUT)
+    hosts.a.ip("link del alagg0")
+    made.apply(LAYOUT)
+    assert made.lost() == []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alagg.lab.namespace import environment
-from alagg.system import HostError, netlink, rules
+from alagg.system import HostError, netlink, rules, tables
 from alagg.system.host import Host, inner_mtu
 from alagg.system.journal import Journal
 
@@ -302,3 +302,33 @@ def test_reload_switches_manage_host(hosts: Hosts, make_config: MakeConfig, star
     assert snapshot(hosts.a) == before
     host.reload(make_config("node"))
     assert through("10.99.0.2") == "alagg0"
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("refused", [(4, 6), (6,)])
+def test_goes_on_without_rules_where_the_device_captures_too(
+    hosts: Hosts, make_config: MakeConfig, start: Start, monkeypatch: pytest.MonkeyPatch, refused: tuple[int, ...]
+) -> None:
+    before = snapshot(hosts.a)
+    table = tables._table
+
+    def missing(family: rules.Family, name: str) -> object:
+        if family in refused:
+            raise HostError("this kernel has no such table")
+        return table(family, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "_table", missing)
+        host = start(make_config())
+        assert host.without_rules == "this kernel has no such table"
+        host.check()
+        assert "NFQUEUE" not in hosts.a.run("iptables-legacy-save") + hosts.a.run("ip6tables-legacy-save")
+        assert through("10.99.0.2") == "alagg0"
+        assert host.tear_down() == []
+        assert snapshot(hosts.a) == before
+        with pytest.raises(HostError, match="no such table"):
+            start(make_config(capture="nfqueue"))
+        assert snapshot(hosts.a) == before
+    host = start(make_config())
+    assert host.without_rules == ""
+    assert rules.missing(make_config()) == []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alagg.system import HostError, peek, rules
+from alagg.system import peek, rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,5 +65,5 @@ def test_another_nodes_rules_overtake_nobody(hosts: Hosts, make_config: MakeConf
 
 
 def test_a_table_that_is_not_there_is_one_line(hosts: Hosts) -> None:
-    with pytest.raises(HostError, match="the nosuch table of IPv4 cannot be read"):
+    with pytest.raises(peek.NoTableError, match="the nosuch table of IPv4 cannot be read"):
         peek.chain(4, "nosuch", "OUTPUT", "alagg:x")

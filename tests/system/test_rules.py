@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -245,3 +246,14 @@ def test_removes_what_only_the_old_configuration_wanted(
     new = make_config("node", peer="destinations = 10.99.0.3, 10.99.0.4")
     rules.replace_all(old, new, Journal(tmp_path / "journal"))
     assert {line.split()[3] for line in chain("iptables-legacy -S OUTPUT")} == {"10.99.0.3/32", "10.99.0.4/32"}
+
+
+@pytest.mark.netns
+@pytest.mark.usefixtures("hosts")
+def test_undoing_rules_that_are_not_there_needs_no_library(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = [asdict(rule) for rule in rules.wanted_rules(make_config(chains="OUTPUT, FORWARD"))]
+    monkeypatch.setattr(tables, "replace", lambda **_: pytest.fail("nothing is to be deleted"))
+    assert rules.undo(facts) == []
+    assert rules.undo([one | {"table": "nosuch"} for one in facts]) == []

@@ -89,7 +89,7 @@ def test_tries_again_when_another_program_ignores_the_lock(
 
 @pytest.mark.netns
 def test_says_what_to_do_when_the_kernel_has_no_such_table(hosts: Hosts) -> None:
-    line = "no legacy none table for IPv6: load the module ip6table_none, or set manage_host = no"
+    line = "no legacy none table for IPv6: load the module ip6table_none, or set capture = device"
     with pytest.raises(HostError, match=line):
         tables.replace(delete=(), insert=[replace(RULE, family=6, table="none", destination="fd99::/64")])
 
