@@ -1,7 +1,8 @@
 """What a worker tells: the log what has happened, and the other workers what it found out about the links.
 
-One worker watches the links (`alagg.engine.peer`); the others follow it over sockets of their own, which nobody waits
-for: what finds one full is told a moment later, and of a link only the last.
+One worker watches the links (`alagg.engine.peer`), and the others follow it; any of them may hear the peer's report
+about another one's lane. They tell each other over sockets of their own, which nobody waits for: what finds one full
+is told a moment later, and of the same thing only the last.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import logging
 import socket
 from contextlib import suppress
 from dataclasses import asdict, astuple
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from alagg.engine.events import LinkStateChanged
+from alagg.engine.control import Report
+from alagg.engine.events import LinkStateChanged, ReportHeard
 
 if TYPE_CHECKING:
-    from alagg.engine.events import Event, LinkFound
+    from alagg.engine.events import Event, ForCrew
     from alagg.worker import Worker
+
+_AT_ONCE: Final = 64
+"""Messages that a worker takes in one round of its loop."""
 
 log = logging.getLogger("alagg.worker")
 
@@ -34,28 +39,38 @@ def log_event(event: Event, lane: int = 0) -> None:
 
 
 class Crew:
-    """The workers of a node, and the ways from the one that watches the links to the others."""
+    """The workers of a node, and the ways between them."""
 
     def __init__(self, count: int) -> None:
         """Make the ways, before the workers are forked; `count` is how many they are."""
-        self._ways = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(count - 1)]
-        self._untold: list[dict[tuple[str, str], bytes]] = [{} for _ in self._ways]
-        """What each of the others has still to be told, by peer and link."""
+        self._ways = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(count if count > 1 else 0)]
+        """To each worker: the end that all others write to, and its own."""
+        self._untold: list[dict[tuple[object, ...], bytes]] = [{} for _ in self._ways]
+        """What each has still to be told, by what it is about."""
+        self._number = 0
         for ends in self._ways:
             for end in ends:
                 end.setblocking(False)
 
     def join(self, worker: Worker, number: int) -> None:
-        """Let a worker, in its own process, tell the others or follow."""
+        """Let a worker, in its own process, tell the others and hear them."""
         worker.crew = self
-        if number:
-            mine = self._ways[number - 1][1]
-            worker.watch(mine.fileno(), lambda _now: self._follow(worker, mine))
+        self._number = number
+        if self._ways:
+            mine = self._ways[number][1]
+            worker.watch(mine.fileno(), lambda now: self._follow(worker, mine, now))
 
-    def tell(self, found: LinkFound) -> None:
-        """Tell the others what was found out about a link."""
-        for untold in self._untold:
-            untold[found.peer, found.link] = json.dumps(astuple(found)[:4]).encode()
+    def tell(self, event: ForCrew) -> None:
+        """Tell the others what was found out about a link, or the one that a report is about."""
+        if isinstance(event, ReportHeard):
+            report = event.report
+            if report.lane < len(self._ways):
+                key = event.peer, report.link_id, report.lane
+                self._untold[report.lane][key] = json.dumps(["report", event.peer, *astuple(report)]).encode()
+        else:
+            for number, untold in enumerate(self._untold):
+                if number != self._number:
+                    untold[event.peer, event.link] = json.dumps(["link", *astuple(event)[:4]]).encode()
         self.flush()
 
     def flush(self) -> None:
@@ -73,7 +88,13 @@ class Crew:
                 end.close()
 
     @staticmethod
-    def _follow(worker: Worker, mine: socket.socket) -> None:
+    def _follow(worker: Worker, mine: socket.socket, now: float) -> None:
         with suppress(BlockingIOError):
-            while True:
-                worker.endpoint.follow(*json.loads(mine.recv(1 << 12)))
+            for _ in range(_AT_ONCE):
+                kind, peer, *values = json.loads(mine.recv(1 << 12))
+                if kind == "link":
+                    worker.endpoint.follow(peer, *values)
+                else:
+                    *fields, missing = values
+                    report = Report(*fields, tuple(map(tuple, missing)))
+                    worker.endpoint.take_report(peer, report, now)

@@ -21,7 +21,7 @@ from alagg.control.recent import Recent
 from alagg.control.snapshot import Json, parts, whole
 from alagg.crew import Crew, log_event
 from alagg.engine.endpoint import Endpoint
-from alagg.engine.events import LinkFound
+from alagg.engine.events import LinkFound, ReportHeard
 from alagg.engine.held import Held
 from alagg.engine.peer import NodeSettings
 from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready
@@ -272,7 +272,7 @@ class Worker:
             LIMITS.watch(packets)
             self.injector.send(packets)
         for event in endpoint.take_events():
-            if isinstance(event, LinkFound):
+            if isinstance(event, LinkFound | ReportHeard):
                 self.crew.tell(event)
             else:
                 self.on_event(event, endpoint.settings.lane)

@@ -24,7 +24,7 @@ LEAST: Final = "least"
 MOST: Final = "most"
 MEDIAN: Final = "median"
 WEIGHED: Final = "weighed"
-"""Merge: weighed by the frames that each worker should have got."""
+"""Merge: weighed by the frames that each worker, or its peer, should have got."""
 SUM_KNOWN: Final = "sum of what is known"
 """Merge: the sum over the workers that know it, null where none does."""
 WORST: Final = "worst"
@@ -103,8 +103,9 @@ LINK: Final = (
     Counter("tx_rate_bps", GAUGE, "bit/s", "what arrives at the peer of late, as it reports; null before", SUM_KNOWN),
     Counter("capacity_bps", GAUGE, "bit/s", "what the link has shown to carry to the peer; null before", SUM_KNOWN),
     Counter("loss", GAUGE, "ratio", "share of the peer's frames that were lost on the link of late", WEIGHED),
-    Counter("tx_loss", GAUGE, "ratio", "share of this node's frames that the peer has missed of late", MEDIAN),
+    Counter("tx_loss", GAUGE, "ratio", "share of this node's frames that the peer has missed of late", WEIGHED),
     Counter("rx_expected", GAUGE, "frames", "how many frames of late `loss` is a share of"),
+    Counter("tx_expected", GAUGE, "frames", "how many frames of late `tx_loss` is a share of"),
     Counter("tx_frames", COUNTER, "frames", "what went"),
     Counter("tx_bytes", COUNTER, "bytes", "what went, headers included"),
     Counter("tx_dropped_full", COUNTER, "frames", "the interface had no room; the other links carried their copies"),

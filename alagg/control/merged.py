@@ -86,7 +86,8 @@ def _link(parts: Sequence[Json]) -> Json:
     reason = worst["reason"]
     if same < len(parts):
         reason = f"{reason or worst['state']} (for {same} of {len(parts)} workers)"
-    view = {"state": worst["state"], "reason": reason, "loss": _loss(parts)}
+    losses = {"loss": _loss(parts, "loss", "rx_expected"), "tx_loss": _loss(parts, "tx_loss", "tx_expected")}
+    view = {"state": worst["state"], "reason": reason, **losses}
     return {**_merge_tables("link", parts), **_way(parts), **view}
 
 
@@ -100,9 +101,9 @@ def _way(parts: Sequence[Json]) -> Json:
     return {"sends_by": way, "sends_by_reason": reason}
 
 
-def _loss(parts: Sequence[Json]) -> float | None:
-    """Weigh each worker's loss by the frames that it should have got."""
-    known = [part for part in parts if part["loss"] is not None]
-    expected = sum(part["rx_expected"] for part in known)
-    lost: float = sum(part["loss"] * part["rx_expected"] for part in known)
+def _loss(parts: Sequence[Json], loss: str, frames: str) -> float | None:
+    """Weigh each worker's loss by the frames that were expected there."""
+    known = [part for part in parts if part[loss] is not None]
+    expected = sum(part[frames] for part in known)
+    lost: float = sum(part[loss] * part[frames] for part in known)
     return round(lost / expected, 6) if expected > 0 else (0.0 if known else None)

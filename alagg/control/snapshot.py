@@ -245,6 +245,7 @@ def _link(
         "loss": None if loss is None else round(loss, 6),
         "tx_loss": None if tx_loss is None else round(tx_loss, 6),
         "rx_expected": peer.expected(link),
+        "tx_expected": 0 if outgoing is None else outgoing.expected,
         "tx_frames": link.tx_frames,
         "tx_bytes": link.tx_bytes,
         "tx_dropped_full": link.tx_dropped_full,

@@ -11,6 +11,7 @@ from alagg.engine import control
 from alagg.engine.addresses import in_words
 from alagg.engine.advice import FarEnd, advice
 from alagg.engine.control import OWNS, REFUSES, TAKES, ControlError, Hello, Report
+from alagg.engine.events import ReportHeard
 from alagg.engine.header import CONTROL, SIZE
 from alagg.engine.outgoing import Outgoing
 from alagg.engine.sequence import MASK
@@ -101,7 +102,7 @@ class Dialogue:
             if isinstance(item, Hello):
                 self._welcome(link, epoch, link_id, item, now)
             elif isinstance(item, Report):
-                self._take(item, now)
+                self.take(item, now)
             else:
                 self.far.networks[item[0]] = item[1]
 
@@ -160,10 +161,17 @@ class Dialogue:
             self._heard[link.name] = epoch, hello.digest
             self.greet(link, now)
 
-    def _take(self, report: Report, now: float) -> None:
+    def take(self, report: Report, now: float) -> None:
+        """Take a report of the peer; one about another worker's lane is handed on to that."""
         link = next((link for link in self._peer.links.values() if link.id == report.link_id), None)
-        if link is None or report.lane != self._node.lane or report.epoch != self._node.epoch:
+        if link is None or report.lane >= self._node.workers:
             return
+        if report.lane != self._node.lane:
+            self._peer.events.append(ReportHeard(self._peer.settings.name, report))
+        elif report.epoch == self._node.epoch:
+            self._learn(link, report, now)
+
+    def _learn(self, link: Link, report: Report, now: float) -> None:
         outgoing = self.outgoing.get(link.name)
         if outgoing is None:
             outgoing = self.outgoing[link.name] = Outgoing(link)
@@ -205,7 +213,7 @@ class Dialogue:
                 reports.append(
                     Report(
                         number, track.link_id, track.epoch, track.highest & MASK, track.received & MASK,
-                        link.rx_bytes, max(age, 0), missing,
+                        track.received_bytes, max(age, 0), missing,
                     )
                 )  # fmt: skip
         return reports

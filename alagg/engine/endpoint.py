@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alagg.engine.addresses import Network
+    from alagg.engine.control import Report
     from alagg.engine.events import Event
     from alagg.engine.link import Link
 
@@ -159,6 +160,12 @@ class Endpoint:
         known = self.peers.get(peer)
         if known is not None and link in known.links:
             known.follow(known.links[link], state, path_mtu)
+
+    def take_report(self, peer: str, report: Report, now: float) -> None:
+        """Take what a peer has told another worker about this one's frames; of a peer that is gone, nothing."""
+        known = self.peers.get(peer)
+        if known is not None and report.lane == self.settings.lane:
+            known.dialogue.take(report, now)
 
     @property
     def room(self) -> int:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alagg.engine.control import Report
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,15 @@ class LinkFound:
 
 
 @dataclass(frozen=True)
+class ReportHeard:
+    """What the peer tells this worker of another one's frames: where the numbers of workers differ, lanes meet."""
+
+    peer: str
+    report: Report
+    bad: bool = False
+
+
+@dataclass(frozen=True)
 class NameWanted:
     """A peer does not answer where its name pointed: it should be looked up again."""
 
@@ -130,4 +143,8 @@ class NameWanted:
     bad: bool = False
 
 
-Event = LinkFound | NameWanted | LinkStateChanged | NumberingReset | LatentError | AdviceChanged | PacketsRefused
+ForCrew = LinkFound | ReportHeard
+"""What only the node's other workers want to know."""
+Event = (
+    ForCrew | NameWanted | LinkStateChanged | NumberingReset | LatentError | AdviceChanged | PacketsRefused
+)

@@ -16,6 +16,7 @@ cdef class Track:
     cdef readonly int link_id
     cdef public int64_t passed
     cdef public int64_t received
+    cdef public int64_t received_bytes
     cdef public int64_t expected
     cdef public int64_t reordered
     cdef public bint reordering
@@ -25,7 +26,7 @@ cdef class Track:
     cdef object _history
 
     @cython.locals(number=int64_t, ahead=int64_t)
-    cpdef frame(self, int64_t link_sequence, double now)
+    cpdef frame(self, int64_t link_sequence, int64_t size, double now)
     @cython.locals(ahead=int64_t)
     cpdef packet(self, int64_t sequence)
     cdef _found(self, int64_t number)
@@ -43,7 +44,7 @@ cdef class Lane:
     cdef double _next_sample
 
     @cython.locals(track=Track)
-    cpdef Track track(self, Link link, int64_t epoch, int link_id, int64_t link_sequence, double now)
+    cpdef Track track(self, Link link, int64_t epoch, int link_id, int64_t link_sequence, int64_t size, double now)
     cdef bint _is_outlived(self, Track track, int64_t epoch) except -1
     cpdef first_copy(self, int64_t sequence, double now)
     cpdef later_copy(self, int64_t sequence, double now)

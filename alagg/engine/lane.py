@@ -37,13 +37,14 @@ _TRACK_JUMP: Final = TRACK_JUMP
 class Track:
     """What one lane knows about one link: the frames that were lost on it, and how far it has come."""
 
-    def __init__(self, epoch: int, link_id: int, link_sequence: int, now: float) -> None:
-        """Start at a frame of a sender's life and of its number for the link."""
+    def __init__(self, epoch: int, link_id: int, link_sequence: int, size: int, now: float) -> None:
+        """Start at a frame of a sender's life and of its number for the link, and of so many bytes."""
         self.epoch = epoch
         self.link_id = link_id
         self.passed = -1
         """The highest sequence that came over the link; -1 before the first packet."""
         self.received = 1
+        self.received_bytes = size
         self.expected = 1
         self.reordered = 0
         """Frames that were overtaken by others on the link itself."""
@@ -56,9 +57,10 @@ class Track:
         """Ranges of link sequences that have not come: the first, and the first behind; the newest ones."""
         self._history: deque[tuple[int, int, int]] = deque([(0, 0, 0)], maxlen=LOSS_PERIODS + 1)
 
-    def frame(self, link_sequence: int, now: float) -> None:
-        """Account for a frame of the same epoch."""
+    def frame(self, link_sequence: int, size: int, now: float) -> None:
+        """Account for a frame of the same epoch, of so many bytes."""
         self.received += 1
+        self.received_bytes += size
         self.last_time = now
         number = extend(link_sequence, self.highest)
         ahead = number - self.highest
@@ -132,17 +134,19 @@ class Lane:
         current = self.recovery.current
         return Reorder(self.recovery.timeout) if current is None else current.reorder
 
-    def track(self, link: Link, epoch: int, link_id: int, link_sequence: int, now: float) -> Track | None:
-        """Account for a frame on its link.
+    def track(
+        self, link: Link, epoch: int, link_id: int, link_sequence: int, size: int, now: float
+    ) -> Track | None:
+        """Account for a frame of so many bytes on its link.
 
         Frames of another life of the sender's, or under another number of the link, start anew only when there are
         no others: nobody can set the figures of a link back that is heard. Nothing is given for what does not count.
         """
         track = self._track if link is self._link else self.tracks.get(link)
         if track is not None and track.epoch == epoch and track.link_id == link_id:
-            track.frame(link_sequence, now)
+            track.frame(link_sequence, size, now)
         elif track is None or now - track.last_time >= SILENCE or self._is_outlived(track, epoch):
-            track = self.tracks[link] = Track(epoch, link_id, link_sequence, now)
+            track = self.tracks[link] = Track(epoch, link_id, link_sequence, size, now)
         else:
             return None
         self._link, self._track = link, track

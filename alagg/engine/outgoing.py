@@ -36,8 +36,6 @@ MAX_BYTES: Final = 1 << 48
 
 SPARE: Final = 64
 """Frames of a report that may be copies made on the way, besides one of each."""
-LANES: Final = 16
-"""Number spaces whose bytes a report counts together, at most."""
 MAX_FRAME: Final = 0xFFFF + SIZE
 """Bytes of the largest frame."""
 
@@ -61,6 +59,8 @@ class Outgoing:
         """Nothing is known yet."""
         self.loss: float | None = None
         """Share of the frames that were lost of late, 0 to 1; None before it is known."""
+        self.expected = 0
+        """How many frames that is a share of."""
         self.rate = 0.0
         """Bytes a second that arrive."""
         self._link = link
@@ -102,7 +102,7 @@ class Outgoing:
         frames, came = sample.received - last.received, sample.received_bytes - last.received_bytes
         ahead = sample.highest - last.highest
         most = 2 * ahead + SPARE
-        return ahead >= 0 and 0 <= frames <= most and 0 <= came <= most * LANES * MAX_FRAME
+        return ahead >= 0 and 0 <= frames <= most and 0 <= came <= most * MAX_FRAME
 
     def _was_sent(self, number: int) -> bool:
         """Tell whether a link sequence was given to a frame not too long ago."""
@@ -112,7 +112,8 @@ class Outgoing:
         first, last = self._samples[0], self._samples[-1]
         if last is first:
             return
-        self.loss = self._link.loss = share_lost(last.received - first.received, last.highest - first.highest)
+        self.expected = last.highest - first.highest
+        self.loss = self._link.loss = share_lost(last.received - first.received, self.expected)
         since = next((one for one in reversed(self._samples) if last.arrived - one.arrived >= WINDOW), first)
         span = last.arrived - since.arrived
         if span < STEP:

@@ -176,7 +176,7 @@ class Receiver:
         payload: bytes,
         now: float,
     ) -> None:
-        lane.track(link, epoch, link_id, link_sequence, now)
+        lane.track(link, epoch, link_id, link_sequence, SIZE + len(payload), now)
         if frame_type == CONTROL:
             self.control_frames += 1
             self.controls.append((link, epoch, link_id, payload))
@@ -214,7 +214,7 @@ class Receiver:
             lane.take_over()
             self.reset_lanes.append(lane)
         if stream is not None and stream is recovery.current:
-            track = lane.track(link, epoch, link_id, link_sequence, now)
+            track = lane.track(link, epoch, link_id, link_sequence, SIZE + len(payload), now)
             if track is not None:
                 track.packet(sequence)
             if verdict == DISCARDED:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def link(state: str = UP, **others: object) -> dict[str, Any]:
     return {
-        "name": "fibre", "state": state, "reason": "", "mtu": 1500, "rtt_ms": None, "loss": None, "rx_expected": 0,
-        "tx_frames": 1, **others,
+        "name": "fibre", "state": state, "reason": "", "mtu": 1500, "rtt_ms": None, "loss": None, "tx_loss": None,
+        "rx_expected": 0, "tx_expected": 0, "tx_frames": 1, **others,
     }  # fmt: skip
 
 
@@ -76,12 +76,12 @@ def test_a_link_is_as_bad_as_the_worst_sees_it(states: tuple[str, ...], state: s
 
 
 def test_measurements_are_of_all_workers() -> None:
-    busy = link(rtt_ms=0.9, loss=0.1, rx_expected=900, mtu=1500)
-    idle = link(rtt_ms=0.1, loss=0.0, rx_expected=100, mtu=1400)
+    busy = link(rtt_ms=0.9, loss=0.1, rx_expected=900, tx_loss=0.2, tx_expected=300, mtu=1500)
+    idle = link(rtt_ms=0.1, loss=0.0, rx_expected=100, tx_loss=0.0, tx_expected=100, mtu=1400)
     fresh = link()
     found = merged_link(busy, idle, fresh)
     assert (found["rtt_ms"], found["mtu"], found["rx_expected"]) == (0.5, 1400, 1000)
-    assert found["loss"] == pytest.approx(0.09)
+    assert (found["loss"], found["tx_loss"]) == (pytest.approx(0.09), pytest.approx(0.15))
     assert (merged_link(fresh, fresh)["rtt_ms"], merged_link(fresh, fresh)["loss"]) == (None, None)
     assert merged_link(link(loss=0.0), fresh)["loss"] == 0.0
 

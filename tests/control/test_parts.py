@@ -16,7 +16,10 @@ def part(*names: str, **rest: object) -> dict[str, Any]:
     return {
         **rest,
         "peers": [{"name": name, "tx": {"sent": 1}} for name in names],
-        "links": [{"name": name, "reason": TRAP, "state": "up", "loss": None, "rx_expected": 0} for name in names],
+        "links": [
+            {"name": name, "reason": TRAP, "state": "up", "loss": None, "tx_loss": None, "rx_expected": 0,
+             "tx_expected": 0} for name in names
+        ],
     }
 
 

@@ -14,10 +14,10 @@ from alagg.engine.sequence import MASK
 
 @given(st.lists(st.integers(1, 60), unique=True, max_size=40), st.sampled_from([0, MASK - 20]))
 def test_missing_ranges_are_those_of_a_set(numbers: list[int], first: int) -> None:
-    track = Track(1, 0, first, 0.0)
+    track = Track(1, 0, first, 100, 0.0)
     most = 0
     for number in numbers:
-        track.frame(first + number & MASK, 0.0)
+        track.frame(first + number & MASK, 100, 0.0)
         most = max(most, len(track.missing))
     highest = max(numbers, default=0)
     missing = {number for number in range(1, highest + 1) if number not in numbers}
@@ -30,9 +30,9 @@ def test_missing_ranges_are_those_of_a_set(numbers: list[int], first: int) -> No
 def test_strangers_cannot_set_back_what_is_known_of_a_link_that_is_heard() -> None:
     lane, link = Lane(0, 1 << 10, None), Link(0, "fibre", 1500)
     for number in range(100):
-        track = lane.track(link, 1, 0, number, number / 100)
-        assert lane.track(link, 666, 0, number, number / 100) is None
-        assert lane.track(link, 1, 77, number, number / 100) is None
+        track = lane.track(link, 1, 0, number, 100, number / 100)
+        assert lane.track(link, 666, 0, number, 100, number / 100) is None
+        assert lane.track(link, 1, 77, number, 100, number / 100) is None
     assert track is lane.tracks[link]
     assert (track.received, track.expected) == (100, 100)
 
@@ -41,9 +41,9 @@ def test_strangers_cannot_set_back_what_is_known_of_a_link_that_is_heard() -> No
 def test_restart_and_another_number_of_the_link_begin_anew(epoch: int, link_id: int) -> None:
     """Also while no packet flows: probes alone tell of an idle link's loss after its peer's restart."""
     lane, link = Lane(0, 1 << 10, None), Link(0, "fibre", 1500)
-    lane.track(link, 1, 0, 1000, 0.0)
+    lane.track(link, 1, 0, 1000, 100, 0.0)
     for number in range(0, 100, 2):
-        lane.track(link, epoch, link_id, number, SILENCE + number / 100)
+        lane.track(link, epoch, link_id, number, 100, SILENCE + number / 100)
     track = lane.tracks[link]
     assert (track.epoch, track.link_id, track.expected) == (epoch, link_id, 99)
     assert track.loss == pytest.approx(0.5, abs=0.01)
