@@ -346,7 +346,7 @@ def test_jitter_of_half_that_time_is_no_silence() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_jitter_is_no_silence_for_hours(seed: int) -> None:
-    assert jitter_declares(hours=1, seed=100 + seed) == []
+    assert jitter_declares(hours=0.25, seed=100 + seed) == []
 
 
 def test_flapping_is_damped_for_longer_each_time_and_says_why() -> None:
