@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.addresses import Admission, Network, in_words
@@ -389,10 +390,15 @@ class Peer:
             link.introduces = settings.introduces
             link.rx_last = now  # as good as heard: gaps wait for it until it had its time to show something
             self.links[settings.name] = link
-            self.monitors[link] = Monitor(link, node.epoch, node.lane, node.probe_interval, now, node.secret)
+            secret = self._secret(settings.name)
+            self.monitors[link] = Monitor(link, node.epoch, node.lane, node.probe_interval, now, secret)
             self._states[link] = self._told[link] = DOWN
             if not node.watches:
                 link.become(UP, "")
+
+    def _secret(self, link: str) -> bytes:
+        """Give what makes the cookies of one link: who sees those of another one cannot answer for it."""
+        return blake2b(f"{self.settings.name}\0{link}".encode(), key=self._node.secret, digest_size=16).digest()
 
     def _free_id(self) -> int:
         """Give the number for another link: one that no link had, else the one that was given back longest ago.

@@ -249,3 +249,16 @@ def test_state_and_reason_of_a_link_agree() -> None:
     assert (monitor.state, script.peer.links["fibre"].reason) == (NEW, "")
     script.run(1.0)
     assert (monitor.state, script.peer.links["fibre"].reason) == (UP, "")
+
+
+def test_who_sees_a_links_cookies_cannot_answer_for_another_one_or_another_peer() -> None:
+    secret = bytes(range(16))
+    cookies = []
+    for name in ("one", "other"):
+        peer = Peer(settings("red", "blue", name=name), NodeSettings(7, secret=secret), networks(TWO), 0.0)
+        peer.handle_timer(0.0)
+        for link in peer.links.values():
+            frames = [decode(data) for data in take_frames(link)]
+            cookies.append({frame[8][:COOKIE_SIZE] for frame in frames if frame[0] == PROBE})
+    assert all(cookies)
+    assert len(set.union(*cookies)) == sum(map(len, cookies))
