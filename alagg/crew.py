@@ -95,6 +95,5 @@ class Crew:
                 if kind == "link":
                     worker.endpoint.follow(peer, *values)
                 else:
-                    *fields, missing = values
-                    report = Report(*fields, tuple(map(tuple, missing)))
-                    worker.endpoint.take_report(peer, report, now)
+                    values[-1] = tuple(map(tuple, values[-1]))
+                    worker.endpoint.take_report(peer, Report(*values), now)

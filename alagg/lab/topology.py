@@ -111,11 +111,12 @@ class Lab:
         for host in self.hosts:
             host.node.await_ready()
 
-    def await_links(self, state: str = "up", *, timeout: float = 10) -> None:
-        """Wait until both nodes see every link in a state; with "up", each node has heard from the other."""
+    def await_links(self, *states: str, timeout: float = 10) -> None:
+        """Wait until both nodes see every link in one of some states; by default "up": the other was heard on it."""
+        wanted = states or ("up",)
         for host in self.hosts:
             host.node.wait_status(
-                lambda status: all(link["state"] == state for link in status["links"]), timeout=timeout
+                lambda status: all(link["state"] in wanted for link in status["links"]), timeout=timeout
             )
 
     def stop_nodes(self) -> None:

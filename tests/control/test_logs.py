@@ -193,7 +193,7 @@ def test_a_full_disk_harms_nothing(capfd: pytest.CaptureFixture[str], monkeypatc
     LOG.info("one")
     LOG.info("two")
     logs.flush()
-    room[0] = 200
+    room[0] = 218
     LOG.info("three")
     LOG.info("the first half of this one only %s", "x" * 100)
     logs.flush()
