@@ -389,7 +389,7 @@ def test_loop_waits_until_something_is_due(net: Net) -> None:
         def poll(self, timeout: float) -> list[int]:
             waits.append(timeout)
             net.clock.now += timeout
-            net.a.worker.running = len(waits) < 20
+            net.a.worker.running = len(waits) < 60
             return []
 
         def __getattr__(self, name: str) -> object:
