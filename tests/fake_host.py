@@ -24,6 +24,7 @@ class FakeHost:
         assert config.control_socket.exists()
         self.device = None
         self.upkeep = Upkeep()
+        self.without_rules = ""
         self._stage = stage
         stage.log.append("host made")
 

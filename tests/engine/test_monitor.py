@@ -342,7 +342,6 @@ def test_jitter_of_half_that_time_is_no_silence() -> None:
     assert jitter_declares(hours=0.1, seed=1) == []
 
 
-@pytest.mark.fuzz
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_jitter_is_no_silence_for_hours(seed: int) -> None:

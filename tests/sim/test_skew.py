@@ -30,6 +30,7 @@ def test_fast_link_alone_decides_the_goodput() -> None:
     assert (peer.sender.sent, peer.sender.dropped_full) == (count, 0)
 
 
+@pytest.mark.slow
 def test_more_than_both_links_carry_is_dropped_counted_and_over_when_it_is_over() -> None:
     network = Network(seed=2)
     one, two = network.host(), network.host()

@@ -12,7 +12,6 @@ def test_all_arrives(seed: int) -> None:
     chaos.run(seed).check()
 
 
-@pytest.mark.fuzz
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_all_arrives_a_thousand_times() -> None:
