@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--via", nargs="+", metavar="ADDRESS", type=_checked(parse), help="where the links go: a link to each"
     )
-    parser.add_argument("--certificate", metavar="FILE", help="serve: certificate and key in PEM, for tls://")
-    parser.add_argument("--authority", metavar="FILE", help="who has signed the other side's certificate, for tls://")
+    parser.add_argument("--certificate", metavar="FILE", help="serve: certificate and key in PEM, for tls:// and wss://")
+    parser.add_argument("--authority", metavar="FILE", help="who has signed the other side's certificate, for tls://, wss://")
     parser.set_defaults(complain=parser.error)
 
 
@@ -69,8 +69,8 @@ def _complain_about(args: argparse.Namespace) -> None:
             args.complain("serve needs --to HOST:PORT")
         if args.via is not None or args.authority is not None:
             args.complain("--via and --authority are for the side where the port appears")
-        if args.certificate is None and any(address.startswith("tls://") for address in args.listen):
-            args.complain("tls:// needs --certificate FILE")
+        if args.certificate is None and any(address.startswith(("tls://", "wss://")) for address in args.listen):
+            args.complain("tls:// and wss:// need --certificate FILE")
         return
     if args.via is None:
         args.complain("--via ADDRESS is needed, or serve")

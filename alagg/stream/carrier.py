@@ -117,7 +117,7 @@ class Carrier(asyncio.Protocol):
         """Give the other end's address, in words."""
         peer: Any = self._transport.get_extra_info("peername") if self._transport else None
         if not isinstance(peer, tuple):
-            return "unix"
+            return peer or "unix"
         return f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
 
 

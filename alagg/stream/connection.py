@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alagg.stream.core.link import Link as CoreLink
     from alagg.stream.core.link import Statistics
     from alagg.stream.driver import Driver
+    from alagg.stream.medium import Medium
 
 LIMIT: Final = 1 << 18
 """Bytes that the reader keeps; as many again, and the peer is slowed down."""
@@ -74,7 +75,7 @@ class Link:
 class Connection:
     """One reliable, ordered stream of bytes each way, over any number of links."""
 
-    def __init__(self, driver: Driver, add: Callable[[str], Awaitable[None]] | None = None) -> None:
+    def __init__(self, driver: Driver, add: Callable[[str | Medium], Awaitable[None]] | None = None) -> None:
         """Hold a connection; `add` opens a link to an address, on the side that can."""
         self._driver = driver
         self._add = add
@@ -95,7 +96,7 @@ class Connection:
         """Give why it ended, if not in good order."""
         return self._driver.core.error
 
-    async def add(self, address: str) -> None:
+    async def add(self, address: str | Medium) -> None:
         """Open a further link, and come back when it has joined; from then on it is kept as those of `connect`.
 
         Raises:

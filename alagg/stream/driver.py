@@ -11,11 +11,46 @@ from alagg.stream.core.connection import Connection as Core
 from alagg.stream.core.link import DOWN
 
 if TYPE_CHECKING:
-    from alagg.stream.carrier import Carrier
+    from typing import Protocol
+
     from alagg.stream.core.connection import Event
     from alagg.stream.core.link import Link
     from alagg.stream.core.settings import Settings
     from alagg.stream.transport import Transport
+
+    class End(Protocol):
+        """Whether, and why, a link is over; `asyncio.Future` is one."""
+
+        def done(self) -> bool:
+            """Tell whether it is over."""
+
+        def result(self) -> str:
+            """Give why."""
+
+    class Bearer(Protocol):
+        """What moves one link's bytes."""
+
+        writable: bool
+        driver: Driver | None
+
+        @property
+        def gone(self) -> End:
+            """Why it is over, once it is."""
+
+        def attach(self, driver: Driver) -> bytes:
+            """Have a connection get what comes from now on; give what came already."""
+
+        def write(self, data: bytes) -> None:
+            """Send."""
+
+        def close(self) -> None:
+            """Close, after what was written."""
+
+        def abort(self) -> None:
+            """Close at once."""
+
+        def describe(self) -> str:
+            """Give the other end's address, in words."""
 
 
 class Driver:
@@ -32,8 +67,8 @@ class Driver:
         self.listeners: list[deque[Event]] = []
         self.told = asyncio.Event()
         """Set, and made anew, whenever something was told."""
-        self._carriers: dict[Link, Carrier] = {}
-        self._links: dict[Carrier, Link] = {}
+        self._carriers: dict[Link, Bearer] = {}
+        self._links: dict[Bearer, Link] = {}
         self._soon: asyncio.Handle | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -42,7 +77,7 @@ class Driver:
         """Give the loop's time, seconds."""
         return self.loop.time()
 
-    def attach(self, name: str, carrier: Carrier) -> Link:
+    def attach(self, name: str, carrier: Bearer) -> Link:
         """Add a link that has joined."""
         link = self.core.add_link(name, self.now)
         self._carriers[link], self._links[carrier] = carrier, link
@@ -54,14 +89,14 @@ class Driver:
         self.poke()
         return link
 
-    def received(self, carrier: Carrier, data: bytes) -> None:
+    def received(self, carrier: Bearer, data: bytes) -> None:
         """Take what came on a link."""
         link = self._links.get(carrier)
         if link is not None:
             self.core.receive(link, data, self.now)
             self.poke()
 
-    def lost(self, carrier: Carrier, reason: str) -> None:
+    def lost(self, carrier: Bearer, reason: str) -> None:
         """Take note that a link is over."""
         link = self._links.get(carrier)
         if link is not None:

@@ -154,3 +154,14 @@ async def answer(pipe: Pipe, hello: Hello, member: Membership | None) -> Members
 def refuse(pipe: Pipe) -> None:
     """Say that the link may not join."""
     pipe.write(_VERDICT.pack(0, bytes(32)))
+
+
+async def turn_away(pipe: Pipe) -> None:
+    """Refuse a link, whatever it could prove.
+
+    Raises:
+        ConnectionError: it broke before it could hear so.
+    """
+    pipe.write(os.urandom(_WELCOME.size))
+    await pipe.exactly(32)
+    refuse(pipe)

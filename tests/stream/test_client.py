@@ -19,15 +19,18 @@ def test_links_of_all_kinds_join_one_connection_and_can_be_removed(tmp_path: Pat
     serving, asking = certificate(tmp_path)
 
     async def main() -> None:
-        addresses = ["127.0.0.1:0", "tls://127.0.0.1:0", f"unix:{tmp_path}/link"]
+        addresses = [f"unix:{tmp_path}/link", *(f"{kind}127.0.0.1:0" for kind in ("", "tls://", "ws://", "wss://"))]
+        there, back = asyncio.Queue[bytes](2), asyncio.Queue[bytes](2)
         async with stream.serve(echo, addresses, ssl=serving) as server:
-            async with stream.connect(server.addresses, ssl=asking) as connection:
-                await until(lambda: len(connection.links) == 3)
+            await server.admit(stream.over_queues(there, back))
+            places: list[str | stream.Medium] = [*server.addresses, stream.over_queues(back, there)]
+            async with stream.connect(places, ssl=asking) as connection:
+                await until(lambda: [link.state for link in connection.links] == ["up"] * 6)
                 assert server.connections == 1
                 for number, link in enumerate(connection.links):
                     connection.writer.write(bytes([number]))
                     assert await connection.reader.readexactly(1) == bytes([number])
-                    if number < 2:
+                    if number < 5:
                         await link.remove()
             assert not server.refused
 

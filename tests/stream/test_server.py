@@ -36,7 +36,7 @@ def test_connections_are_apart_and_leave_nothing() -> None:
 def test_a_guessed_id_is_refused_and_counted() -> None:
     async def main() -> None:
         async with stream.serve(echo, LOCAL) as server, stream.connect(server.addresses) as connection:
-            (identity,) = server._members
+            (identity,) = server._registry._members
             for guess in (identity, os.urandom(16)):
                 carrier = await dial(parse(server.addresses[0]), None)
                 with pytest.raises(stream.Refused):
@@ -78,7 +78,32 @@ def test_the_end_of_the_server_is_the_end_of_its_connections(tmp_path: Path) -> 
     run(main())
 
 
-@pytest.mark.parametrize("addresses", [[], ["nonsense"], ["tls://127.0.0.1:0"]])
+def test_no_more_connections_than_allowed_and_each_end_makes_room() -> None:
+    async def main() -> None:
+        async with stream.serve(echo, LOCAL[:1], max_connections=1) as server:
+            async with stream.connect(server.addresses) as connection:
+                with pytest.raises(stream.NoLinks, match="the other end refused the link"):
+                    async with stream.connect(server.addresses):
+                        pass
+                assert (server.refused, server.connections) == (1, 1)
+                await connection.add(server.addresses[0])
+            await until(lambda: not server.connections)
+            async with stream.connect(server.addresses):
+                assert server.connections == 1
+
+    run(main())
+
+
+def test_less_than_one_connection_is_none() -> None:
+    async def main() -> None:
+        with pytest.raises(ValueError, match="max_connections is at least 1, not 0"):
+            async with stream.serve(echo, LOCAL, max_connections=0):
+                pass
+
+    run(main())
+
+
+@pytest.mark.parametrize("addresses", [["nonsense"], ["tls://127.0.0.1:0"], ["wss://127.0.0.1:0"]])
 def test_wrong_addresses_are_wrong_at_once(addresses: list[str]) -> None:
     async def main() -> None:
         with pytest.raises(ValueError, match=r"address|ssl="):
