@@ -222,9 +222,20 @@ def test_one_part_that_fails_stops_no_other(
         raise HostError("the tables are stuck")
 
     monkeypatch.setattr(rules, "missing", broken)
-    found = examine(make_config())
+    found = examine(make_config(capture="nfqueue"))
     assert [finding.what for finding in found if finding.level == "fail"] == ["the tables are stuck"]
     assert found[-1].what.startswith("link one: peer b answers")
+
+
+def test_rules_that_cannot_be_had_are_a_warning_where_the_device_captures_too(
+    hosts: Hosts, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(config: Config) -> list[rules.Rule]:
+        raise HostError("this kernel has no such table")
+
+    monkeypatch.setattr(rules, "missing", broken)
+    (warning,) = [finding for finding in examine(make_config()) if "no such table" in finding.what]
+    assert (warning.level, warning.mend) == ("warn", "set capture = device")
 
 
 @pytest.mark.parametrize(
