@@ -5,8 +5,6 @@ PYTHON ?= python3
 ARGS ?=
 # How long `make fuzz` looks for new inputs, all targets together.
 SECONDS ?= 30
-# Which part of the tests `make test` runs: beside (each other), alone (one after the other, at the end), or all.
-PART ?= all
 
 # What tests the engine and the edges, and with them what has a compiled and a plain form.
 TWO_FORMS := tests/engine tests/sim tests/ports tests/test_form.py tests/test_worker.py tests/test_worker_process.py \
@@ -30,7 +28,7 @@ demo: packages-lab .venv/compiled  ## two hosts, two links, one of them pulled: 
 	$(BIN)/alagg lab demo $(ARGS)
 
 test: packages-test .venv/compiled  ## run all tests, what has two forms in both (as root: some make namespaces)
-	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),scripts/test-all $(PART) $(TWO_FORMS))
+	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),scripts/test-all $(TWO_FORMS))
 
 test-forms: packages-test .venv/compiled  ## run the tests on the kernel in every other form: plain, with gso = no, both (long)
 	ALAGG_TEST_GSO=no $(BIN)/python -m pytest $(or $(ARGS),$(ON_THE_KERNEL))

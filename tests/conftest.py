@@ -25,8 +25,11 @@ def pytest_report_header() -> str:
     return f"alagg: engine {form.engine()}, edges {form.edges()}"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what needs root where there is none, and say so."""
+    """Leave out what needs root where there is none, and say so; mark what of the kernel runs beside others."""
     for item in items:
+        if item.path.parent.name != "netns":
+            item.add_marker(pytest.mark.beside)
         if os.geteuid() and item.get_closest_marker("netns"):
             item.add_marker(pytest.mark.skip(reason="makes network namespaces, which needs root"))

@@ -38,16 +38,16 @@ def exchange(server: str, client: str, *options: object, address: str = "127.0.0
 
 def test_bulk_counts_bytes_within_its_window() -> None:
     sent, arrived = exchange(
-        "bulk-server", "bulk", "--protocol=tcp", "--seconds=0.2", "--warm-up=0.05", f"--owner={os.getpid()}"
+        "bulk-server", "bulk", "--protocol=tcp", "--seconds=0.5", "--warm-up=0.05", f"--owner={os.getpid()}"
     )
     assert 0 < arrived["bytes"] < sent["bytes"]
-    assert arrived["seconds"] >= 0.2
+    assert arrived["seconds"] >= 0.5
     assert arrived["others"] >= 0
 
 
 def test_all_flows_are_counted() -> None:
     sent, arrived = exchange(
-        "bulk-server", "bulk", "--protocol=tcp", "--flows=5", "--seconds=0.2", "--warm-up=0.05",
+        "bulk-server", "bulk", "--protocol=tcp", "--flows=5", "--seconds=0.5", "--warm-up=0.05",
         f"--owner={os.getpid()}",
     )
     assert 0 < arrived["bytes"] < sent["bytes"]
