@@ -59,6 +59,13 @@ class Names:
 
 
 @dataclass(frozen=True)
+class Blocked:
+    """The links that nothing may leave on: each one's peer, name, and the reason in words. All others are free."""
+
+    links: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
 class Reconfigure:
     """Take a new configuration and carry on."""
 

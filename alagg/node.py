@@ -29,6 +29,7 @@ from alagg.control.socket import ControlServer
 from alagg.crew import log_event
 from alagg.engine.events import LinkStateChanged, NameWanted
 from alagg.messages import HostFacts, InterfaceFacts, Reconfigure
+from alagg.steering import Steering
 from alagg.system import HostError
 from alagg.system.journal import Journal
 from alagg.system.limits import allow_descriptors
@@ -105,6 +106,7 @@ class Node:
         self._signals = _Signals(stack)
         # Before anything is imported that only the supervisor needs.
         self._workers = Workers(config, pcap, stack)
+        self._steering = Steering(self._workers.tell)
         logs.start()
         # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
         self._control = ControlServer(config.control_socket, config.control_group, self._loop, self._requests())
@@ -278,6 +280,7 @@ class Node:
         """Have the workers take another configuration, with the facts of all its interfaces."""
         self.config = config
         self._workers.tell(Reconfigure(config))
+        self._steering.keep(config)
         self._look_names_up()
         self._tell_facts()
         self._taken = self._workers.await_taken(TAKE_TIME)
@@ -305,6 +308,7 @@ class Node:
         """Give what clients may ask, by the first word of their line."""
         return {
             "events": lambda client, _: client.subscribe(),
+            "link": lambda client, text: client.answer(self._steering.answer(text, self.config)),
             "reload": lambda client, _: client.answer(self._reload()),
             "status": lambda client, _: self._workers.ask(lambda found: self._answer_status(client, found)),
         }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from alagg.channel import Channel
 from alagg.control.parts import encode
 from alagg.messages import (
+    Blocked,
     Happened,
     HostFacts,
     MorePeers,
@@ -86,6 +87,9 @@ class Supervised:
             self._worker.take_facts(message)
         elif isinstance(message, Names):
             self._worker.take_names(message)
+        elif isinstance(message, Blocked):
+            blocked = {(peer, link): reason for peer, link, reason in message.links}
+            self._worker.endpoint.set_blocked(blocked, self._worker.clock())
         elif isinstance(message, Reconfigure):
             self._reconfigure(message)
         elif isinstance(message, MorePeers) and self._coming is not None:

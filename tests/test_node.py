@@ -378,7 +378,7 @@ def test_what_is_not_compiled_is_told_once(
 
 
 def test_unknown_request_is_refused_with_what_is_allowed(stage: Stage) -> None:
-    assert stage.ask(b"reboot\n") == {"error": "unknown request 'reboot'; allowed: events, reload, status"}
+    assert stage.ask(b"reboot\n") == {"error": "unknown request 'reboot'; allowed: events, link, reload, status"}
 
 
 def test_a_client_can_reload_and_learns_what_came_of_it(stage: Stage) -> None:

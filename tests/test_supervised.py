@@ -15,6 +15,7 @@ from alagg.control.parts import decode
 from alagg.engine.events import LinkStateChanged
 from alagg.messages import (
     PEERS,
+    Blocked,
     Happened,
     Ready,
     SnapshotPart,
@@ -165,6 +166,19 @@ def test_events_wait_for_the_supervisor_and_the_oldest_make_room(
     assert (one.dropped, other.dropped) == (10, 0)
     lines = [str(event) for happened in (one, other) for _, event in happened.events]
     assert lines == [f"link link {number} to peer is down" for number in range(10, 30)]
+
+
+def test_links_are_blocked_until_they_are_named_no_more(bench: Bench) -> None:
+    def blocked() -> list[str]:
+        peers = bench.worker.endpoint.peers.values()
+        return [link.reason for peer in peers for link in peer.links.values() if link.state == "blocked"]
+
+    bench.say(Blocked((("p7", "eth7", "enough"), ("p7", "gone", "enough"), ("gone", "eth7", "enough"))))
+    bench.steps()
+    assert blocked() == ["enough"]
+    bench.say(Blocked(()))
+    bench.steps()
+    assert blocked() == []
 
 
 def test_a_word_to_stop_and_the_supervisors_end_both_end_the_loop(bench: Bench, tmp_path: Path) -> None:

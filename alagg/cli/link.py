@@ -1,4 +1,4 @@
-"""`alagg link`: shows the running node's links, each with its state, the reason for it, and its figures."""
+"""`alagg link`: shows the running node's links, each with its state and figures, blocks and unblocks them."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     add_socket(show)
     show.set_defaults(action=_show)
+    for verb, what in (("block", "let nothing leave on a link"), ("unblock", "use a link again that was blocked")):
+        one = actions.add_parser(verb, help=f"{what}, on the running node", allow_abbrev=False)
+        one.add_argument("name", metavar="NAME", help="the link")
+        one.add_argument("--peer", metavar="P", help="the peer that it leads to")
+        add_socket(one)
+        one.set_defaults(action=_steer, verb=verb)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,6 +58,20 @@ def _show(args: argparse.Namespace) -> int:
         print()
     else:
         print("\n\n".join(_text(link) for link in links))
+    return 0
+
+
+def _steer(args: argparse.Namespace) -> int:
+    path = named_socket(args)
+    asked = {"do": args.verb, "link": args.name, "peer": args.peer}
+    answer = request(path, f"link {json.dumps(asked)}")
+    print(answer["text"])
+    others = [
+        link for link in request(path, "status").get("links", [])
+        if link["peer"] == answer["peer"] and link["name"] != args.name
+    ]  # fmt: skip
+    if args.verb == "block" and not any(link["state"] in ("up", "suspect") for link in others):
+        print(f"warning: no other link to {answer['peer']} is up", file=sys.stderr)
     return 0
 
 

@@ -15,7 +15,7 @@ from alagg.engine.header import SIZE
 from alagg.engine.peer import NodeSettings, Peer, PeerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from alagg.engine.addresses import Network
     from alagg.engine.control import Report
@@ -154,6 +154,16 @@ class Endpoint:
         peer = self._peer_of[link]
         peer.moved(link, now)
         self._schedule(peer)
+
+    def set_blocked(self, blocked: Mapping[tuple[str, str], str], now: float) -> None:
+        """Take which links nothing may leave on, by peer and link, and why in words; all others are free."""
+        reasons: dict[str, dict[str, str]] = {}
+        for (name, link), reason in blocked.items():
+            reasons.setdefault(name, {})[link] = reason
+        for name, peer in self.peers.items():
+            if peer.set_blocked(reasons.get(name, {}), now):
+                self._touched[peer] = None
+                self._schedule(peer)
 
     def follow(self, peer: str, link: str, state: str, path_mtu: int) -> None:
         """Take what the worker that watches the links has found out; of links that are gone, nothing."""

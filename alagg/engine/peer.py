@@ -29,7 +29,7 @@ from alagg.engine.sender import Sender
 from alagg.engine.state import ANSWERING, BLOCKED, CAPPED, DOWN, NEW, STANDBY, SUSPECT, UP, WARY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from alagg.engine.scheduler.base import Scheduler
 
@@ -235,6 +235,16 @@ class Peer:
             link.become(UP if link.open else DOWN, link.trouble)
         self.sender.links_changed()
         self._next_probe = self.due = now
+
+    def set_blocked(self, reasons: Mapping[str, str], now: float) -> bool:
+        """Block the links that have a reason, by their names, and no others; say whether that changes anything."""
+        changed = [link for link in self.links.values() if (link.name in reasons) != (link.state == BLOCKED)]
+        for link in changed:
+            if link.name in reasons:
+                self.block(link, reasons[link.name], now)
+            else:
+                self.release(link, now)
+        return bool(changed)
 
     def block(self, link: Link, reason: str, now: float) -> None:
         """Let nothing leave on a link."""

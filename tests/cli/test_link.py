@@ -26,12 +26,18 @@ FIBRE: dict[str, Any] = {
 }
 RADIO: dict[str, Any] = {"name": "radio", "peer": "boat", "type": "ethernet", "state": "up", "reason": ""}
 
+COAX = RADIO | {"name": "coax"}
+
 
 @pytest.fixture(autouse=True)
 def _node(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(_socket_path: Path, command: str) -> dict[str, Any]:
+        verb, _, text = command.partition(" ")
+        if verb == "link":
+            asked = json.loads(text)
+            return {"ok": True, "text": f"link {asked['link']} is {asked['do']}ed", "peer": asked["peer"] or "boat"}
         assert command == "status"
-        return {"links": [FIBRE, RADIO]}
+        return {"links": [FIBRE, RADIO, COAX]}
 
     monkeypatch.setattr(link, "request", answer)
 
@@ -52,7 +58,7 @@ def test_a_link_with_its_state_reason_and_figures(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("arguments", "names"),
-    [([], ["fibre", "radio"]), (["radio"], ["radio"]), (["--peer", "office"], ["fibre"])],
+    [([], ["fibre", "radio", "coax"]), (["radio"], ["radio"]), (["--peer", "office"], ["fibre"])],
 )
 def test_json(arguments: list[str], names: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["link", "show", "--json", *arguments]) == 0
@@ -62,7 +68,7 @@ def test_json(arguments: list[str], names: list[str], capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["fiber"], "no link fiber; there are: fibre, radio"),
+        (["fiber"], "no link fiber; there are: fibre, radio, coax"),
         (["radio", "--peer", "office"], "no link radio to peer office; there are: fibre"),
         (["--peer", "ofice"], "no peer ofice; there are: boat, office"),
     ],
@@ -76,3 +82,14 @@ def test_a_node_without_links(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     monkeypatch.setattr(link, "request", lambda *_: {"links": []})
     assert cli.main(["link", "show"]) == 1
     assert capsys.readouterr().err == "alagg: the node has no link\n"
+
+
+@pytest.mark.parametrize("verb", ["block", "unblock"])
+def test_a_link_is_steered_by_the_node(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["link", verb, "radio", "--peer", "boat"]) == 0
+    assert capsys.readouterr() == (f"link radio is {verb}ed\n", "")
+
+
+def test_who_blocks_the_last_link_that_is_up_is_warned(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["link", "block", "fibre", "--peer", "office"]) == 0
+    assert capsys.readouterr() == ("link fibre is blocked\n", "warning: no other link to office is up\n")

@@ -10,7 +10,7 @@ from alagg.engine.header import COOKIE_SIZE, DATA, PROBE, decode
 from alagg.engine.latent import PERIOD
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
 from alagg.engine.recovery import SILENCE
-from alagg.engine.state import DOWN, NEW, UP
+from alagg.engine.state import BLOCKED, DOWN, NEW, UP
 from tests.engine.helpers import ONE, TWO, batch, data_frames, networks, numbered, settings, take_frames
 
 INTERVAL = 0.125
@@ -262,3 +262,15 @@ def test_who_sees_a_links_cookies_cannot_answer_for_another_one_or_another_peer(
             cookies.append({frame[8][:COOKIE_SIZE] for frame in frames if frame[0] == PROBE})
     assert all(cookies)
     assert len(set.union(*cookies)) == sum(map(len, cookies))
+
+
+def test_links_are_blocked_by_name_and_freed_when_they_are_named_no_more() -> None:
+    script = Script("red", "blue")
+    script.run(1.0)
+    script.peer.set_blocked({"red": "enough", "green": "there is none"}, script.now)
+    red, blue = script.peer.links.values()
+    assert (red.state, red.reason, blue.state) == (BLOCKED, "enough", UP)
+    assert script.sent_on(100) == {"red": [], "blue": [100]}
+    assert script.run(5.0) == ["red blocked"]
+    script.peer.set_blocked({}, script.now)
+    assert script.run(1.0) == ["red up"]

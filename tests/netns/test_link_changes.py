@@ -64,3 +64,26 @@ def test_defect_10_interface_that_was_missing_at_the_start_joins_in() -> None:
         say(result)
         assert (result.lost, result.duplicated) == (0, 0)
         lab.stop_nodes()
+
+
+def test_a_link_is_blocked_and_used_again_and_no_ping_is_lost() -> None:
+    with running(Lab(links=2)) as lab:
+        flows = [measure.ping(source, target, count=1000, interval=0.005, family=family)
+                 for source, target, family in directions(lab.a, lab.b)]
+        assert lab.a.node.command("link", "block", "eth0").stdout == "link eth0 to b is blocked\n"
+        lab.a.node.reload()
+        lab.a.node.wait_status(lambda status: states(status) == {"eth0": "blocked", "eth1": "up"})
+        lab.b.node.wait_status(lambda status: states(status) == {"eth0": "silent", "eth1": "up"})
+        sent = lab.a.node.status()["links"][0]["tx_frames"]
+        assert lab.a.node.command("link", "unblock", "eth0").returncode == 0
+        lab.await_links()
+        assert any(flow.flowing for flow in flows), "the link changed while pings were under way"
+        for flow in flows:
+            result = flow.result()
+            say(result)
+            assert (result.lost, result.duplicated) == (0, 0)
+        assert lab.a.node.status()["links"][0]["tx_frames"] > sent
+
+
+def states(status: dict[str, Any]) -> dict[str, str]:
+    return {link["name"]: link["state"] for link in status["links"]}
