@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import customize_compiler, new_compiler
+from setuptools.errors import BaseError, CCompilerError
 
 ROOT = Path(__file__).parent
 FLAGS = os.environ.get("ALAGG_CFLAGS", "-O3 -g0").split()
@@ -49,12 +52,26 @@ def flags_of(library: str | None, kind: str) -> list[str]:
     return told.split()
 
 
+def compiles() -> bool:
+    """Tell whether there is a C compiler that works: without one there is no sense in making sources for it."""
+    with TemporaryDirectory() as place:
+        source = Path(place, "source.c")
+        source.write_text("int number;\n")
+        try:
+            compiler = new_compiler()
+            customize_compiler(compiler)
+            compiler.compile([str(source)], output_dir=place)
+        except (CCompilerError, BaseError):
+            return False
+    return True
+
+
 declared = (declarations.with_suffix(".py") for declarations in sorted((ROOT / "alagg").rglob("*.pxd")))
 packet_path = [source for source in declared if source.exists()]
 edges = sorted((ROOT / "alagg/native").glob("*.pyx"))
 
 modules = cythonize(
-    [extension(source) for source in (*packet_path, *edges)],
+    [extension(source) for source in (*packet_path, *edges)] if compiles() else [],
     language_level=3,
     compiler_directives={
         # The types stand in the .pxd files; annotations are for people and mypy.

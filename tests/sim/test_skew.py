@@ -34,9 +34,10 @@ def test_fast_link_alone_decides_the_goodput() -> None:
 def test_more_than_both_links_carry_is_dropped_counted_and_over_when_it_is_over() -> None:
     network = Network(seed=2)
     one, two = network.host(), network.host()
-    network.connect(one, two, "fast", Settings(delay=0.001, rate=FAST))
-    network.connect(one, two, "slow", Settings(delay=0.001, rate=SLOW))
-    count = int(5 * FAST / FRAME)
+    rate = FAST / 3
+    network.connect(one, two, "fast", Settings(delay=0.001, rate=rate))
+    network.connect(one, two, "slow", Settings(delay=0.001, rate=SLOW / 3))
+    count = int(5 * rate / FRAME)
     flood = network.stream(one, two, count=count, interval=1.0 / count, size=SIZE)
     after = network.stream(one, two, count=200, interval=0.01, start=1.2)
     network.run(5.0)
@@ -44,7 +45,7 @@ def test_more_than_both_links_carry_is_dropped_counted_and_over_when_it_is_over(
     (peer,) = one.endpoint.peers.values()
     assert report.duplicated == 0
     assert report.lost == peer.sender.dropped_full > count / 2
-    assert count - report.lost > 0.95 * FAST / FRAME
+    assert count - report.lost > 0.95 * rate / FRAME
     assert after.report()[:4] == (200, 0, 0, 0)
     assert after.report().longest_delay < 0.02
 
