@@ -88,6 +88,8 @@ class Node:
     def __init__(self, config: Config, pcap: Path | None, stack: ExitStack) -> None:
         """Bring everything up; what must be undone goes on the stack, in order."""
         self.config = config
+        self._names = names_of(config)
+        """The links' interfaces."""
         self.started = time.monotonic()
         self._stack = stack
         self._loop = Loop()
@@ -192,8 +194,7 @@ class Node:
 
     def _interfaces(self) -> list[Interface]:
         """Give the links' interfaces that are there."""
-        names = {link.interface for link in self.config.links}
-        return [interface for interface in self._watcher.interfaces if interface.name in names]
+        return [interface for interface in self._watcher.interfaces if interface.name in self._names]
 
     def _follow_host(self) -> None:
         """Tell the workers what the host looks like now; then adapt what we set up there."""
@@ -278,7 +279,9 @@ class Node:
 
     def _go_over(self, config: Config) -> None:
         """Have the workers take another configuration, with the facts of all its interfaces."""
-        self.config = config
+        self._names |= names_of(config)  # at first: what comes by new interfaces shall find the workers listening
+        self._tell_facts()
+        self.config, self._names = config, names_of(config)
         self._workers.tell(Reconfigure(config))
         self._steering.keep(config)
         self._look_names_up()
@@ -370,6 +373,11 @@ class _Signals:
             return list(self._socket.recv(64))
         except BlockingIOError:
             return []
+
+
+def names_of(config: Config) -> set[str]:
+    """Give the names of the links' interfaces."""
+    return {link.interface for link in config.links}
 
 
 def _facts(interface: Interface, filters: str) -> InterfaceFacts:

@@ -8,7 +8,7 @@ from alagg.engine.header import SIZE
 from alagg.engine.peer import LinkSettings, PeerSettings
 
 if TYPE_CHECKING:
-    from alagg.config import Config, LinkConfig
+    from alagg.config import Config, LinkConfig, PeerConfig
 
 ETHERNET: Final = 14
 """Bytes of an Ethernet header."""
@@ -16,19 +16,33 @@ UDP: Final = 28
 """Bytes of the headers of IPv4 and UDP."""
 
 
+Known = dict[str, tuple["PeerConfig", PeerSettings]]
+"""Each peer's settings, and what they were made from, by its name."""
+
+
 def peer_settings(config: Config) -> list[PeerSettings]:
     """Translate the configuration into what the engine has to know."""
-    return [
-        PeerSettings(
-            peer.name,
-            peer.destinations,
-            tuple(_link_settings(link, config) for link in peer.links),
-            peer.scheduler,
-            peer.copies,
-            peer.reorder_timeout,
-        )
-        for peer in config.peers
-    ]
+    return [settings for _, settings in translated(config).values()]
+
+
+def translated(config: Config, known: Known | None = None) -> Known:
+    """Translate the configuration; of peers that are the very same as in `known`, give what that says."""
+    found: Known = {}
+    for peer in config.peers:
+        before = (known or {}).get(peer.name)
+        found[peer.name] = before if before is not None and before[0] is peer else (peer, _settings(peer, config))
+    return found
+
+
+def _settings(peer: PeerConfig, config: Config) -> PeerSettings:
+    return PeerSettings(
+        peer.name,
+        peer.destinations,
+        tuple(_link_settings(link, config) for link in peer.links),
+        peer.scheduler,
+        peer.copies,
+        peer.reorder_timeout,
+    )
 
 
 def _link_settings(link: LinkConfig, config: Config) -> LinkSettings:

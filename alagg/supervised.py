@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
+    from alagg.config import PeerConfig
     from alagg.control.snapshot import Json
     from alagg.engine.events import Event
     from alagg.worker import Worker
@@ -50,6 +51,8 @@ class Supervised:
         self._asked = SnapshotRequest()
         self._first = True
         self._coming: Reconfigure | None = None
+        self._known: dict[str, PeerConfig] = {}
+        """The peers that the worker goes by, while others come."""
         self._taken: Taken | None = None
         # One descriptor that is readable when the channel is readable, or has room for what is to be sent: so the
         # loop, which knows only readable ones, comes back to us.
@@ -91,16 +94,22 @@ class Supervised:
             blocked = {(peer, link): reason for peer, link, reason in message.links}
             self._worker.endpoint.set_blocked(blocked, self._worker.clock())
         elif isinstance(message, Reconfigure):
-            self._reconfigure(message)
+            self._known = {peer.name: peer for peer in self._worker.config.peers}
+            config = replace(message.config, peers=self._known_ones(message.config.peers))
+            self._reconfigure(replace(message, config=config))
         elif isinstance(message, MorePeers) and self._coming is not None:
             coming = self._coming
-            config = replace(coming.config, peers=coming.config.peers + message.peers)
+            config = replace(coming.config, peers=coming.config.peers + self._known_ones(message.peers))
             self._reconfigure(Reconfigure(config, coming.number, coming.following - len(message.peers)))
         elif isinstance(message, SnapshotRequest):
             self._asked = message
             self._begin_snapshot()
         elif isinstance(message, Stop):
             self._worker.running = False
+
+    def _known_ones(self, peers: tuple[PeerConfig, ...]) -> tuple[PeerConfig, ...]:
+        """Give the worker's own objects for the peers that have not changed: it knows them at a glance."""
+        return tuple(known if (known := self._known.get(peer.name)) == peer else peer for peer in peers)
 
     def _reconfigure(self, message: Reconfigure) -> None:
         if message.following > 0:

@@ -15,6 +15,7 @@ cdef class PortSlot:
     cdef public object port
     cdef public int descriptor
     cdef public int index
+    cdef public tuple told
 
 cdef class Worker:
     cdef public object config
@@ -30,6 +31,7 @@ cdef class Worker:
     cdef readonly Endpoint endpoint
     cdef readonly object whereabouts
     cdef readonly object _facts
+    cdef dict _settings
     cdef public object _open_port
     cdef double _next_retry
     cdef double _busy_until
@@ -42,7 +44,7 @@ cdef class Worker:
     cpdef step(self, double timeout)
     cdef _capture(self, capture, double now)
     @cython.locals(link=Link)
-    cdef _receive(self, PortSlot slot, double now)
+    cdef bint _receive(self, PortSlot slot, double now) except -1
     @cython.locals(endpoint=Endpoint, link=Link)
     cdef _write(self, double now)
     @cython.locals(slot=PortSlot)

@@ -7,16 +7,13 @@ requests for a snapshot.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
-import signal
 import time
-from contextlib import ExitStack
+from operator import is_
 from typing import TYPE_CHECKING, Final
 
 from alagg import form
-from alagg.control import logs
 from alagg.control.recent import Recent
 from alagg.control.snapshot import Json, parts, whole
 from alagg.crew import Crew, log_event
@@ -24,15 +21,12 @@ from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import LinkFound, ReportHeard
 from alagg.engine.held import Held
 from alagg.engine.peer import NodeSettings
-from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready
-from alagg.opening import captures_of, pcap_of, port_opener, why
+from alagg.messages import HostFacts, InterfaceFacts
 from alagg.ports.base import bare
 from alagg.ports.nfqueue import LIMITS
-from alagg.ports.rawip import RawInjector
 from alagg.ports.tun import TunCapture, TunInjector
 from alagg.ports.udpport import UdpPort
-from alagg.settings import peer_settings
-from alagg.supervised import Supervised as _Supervised
+from alagg.settings import translated
 from alagg.system.limits import memory_to_hold
 from alagg.whereabouts import Whereabouts
 
@@ -43,8 +37,6 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.connection import Connection
-    from pathlib import Path
 
     from alagg.config import Config
     from alagg.engine.events import Event
@@ -55,6 +47,8 @@ if TYPE_CHECKING:
 
 RETRY: Final = 0.1
 """Seconds between two attempts to open a port that should be open."""
+_READ_OUT: Final = 64
+"""Reads of an interface that goes, at most."""
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +73,8 @@ class PortSlot:
         """The open port's descriptor; a port that has gone down may not tell it any more."""
         self.index = 0
         """The interface's index when the port was opened: another one means another interface."""
+        self.told: tuple[str, InterfaceFacts | None, dict[bytes, Link]] = ("", None, {})
+        """What the links over it know: why it is closed, and of its interface."""
 
 
 class Worker:
@@ -121,18 +117,19 @@ class Worker:
         """While this lasts, the loop polls without sleeping (`busy_poll`)."""
         self._recent = Recent()
         self._poll = Poller()
-        self._handlers: dict[int, Callable[[float], None]] = {}
+        self._handlers: dict[int, Callable[[float], object]] = {}
         node = NodeSettings(
             epoch, lane, window=config.window, probe_interval=config.probe_interval, workers=config.workers,
             secret=os.urandom(16), held=Held(memory_to_hold() // config.workers),
         )  # fmt: skip
-        self.endpoint = Endpoint(node, peer_settings(config), (), now)
+        self._settings = translated(config)
+        self.endpoint = Endpoint(node, [settings for _, settings in self._settings.values()], (), now)
         self.whereabouts = Whereabouts(self)
         self._update_slots(now)
         for capture in captures:
             self._watch_capture(capture)
 
-    def watch(self, descriptor: int, handler: Callable[[float], None]) -> None:
+    def watch(self, descriptor: int, handler: Callable[[float], object]) -> None:
         """Call `handler` with the time whenever the descriptor is readable."""
         self._handlers[descriptor] = handler
         self._poll.register(descriptor)
@@ -208,10 +205,39 @@ class Worker:
         """Take a new configuration; what stays the same keeps running."""
         now = self.clock()
         self._write(now)  # what is queued on a link that goes away must still leave on it
+        same = len(config.peers) == len(self.config.peers) and all(map(is_, config.peers, self.config.peers))
+        if not same:
+            self._open_new(config)
+            self._read_out(config, now)
         self.config = config
-        self.endpoint.update(peer_settings(config), now)
-        self._update_slots(now)
-        self.take_facts(self._facts)
+        if not same:
+            self._settings = translated(config, self._settings)
+            self.endpoint.update([settings for _, settings in self._settings.values()], now)
+            self._update_slots(now)
+        for slot in self.slots.values():
+            self._apply_facts(slot, now)
+
+    def _open_new(self, config: Config) -> None:
+        """Open interfaces that are new to the configuration: what comes there waits until their links are known."""
+        wanted: dict[str, list[bytes]] = {}
+        for link in config.links:
+            if link.type == "ethernet" and link.interface not in self.slots:
+                wanted.setdefault(link.interface, []).append(link.mac)
+        for interface, remotes in wanted.items():
+            facts = self._facts.interfaces.get(interface)
+            if facts is not None and not facts.reason:
+                slot = PortSlot(interface)
+                if not self._open(slot, facts.index, remotes):
+                    self.slots[interface] = slot
+
+    def _read_out(self, config: Config, now: float) -> None:
+        """Take what has come by interfaces that are about to go."""
+        stay = {link.interface for link in config.links}
+        for slot in self.slots.values():
+            if not slot.is_udp and slot.interface not in stay:
+                for _ in range(_READ_OUT):
+                    if not self._receive(slot, now):
+                        break
 
     def snapshot(self) -> Json:
         """Give every counter (see `alagg.control.snapshot`)."""
@@ -235,15 +261,16 @@ class Worker:
         self._write(now)
         capture.settle()
 
-    def _receive(self, slot: PortSlot, now: float) -> None:
+    def _receive(self, slot: PortSlot, now: float) -> bool:
+        """Take what came at a port, as much as one read gives; tell whether there was anything."""
         port = slot.port
         if port is None:
-            return
+            return False
         try:
             arrivals = port.receive()
         except OSError as error:
             self._fail(slot, error, now)
-            return
+            return False
         for remote, headers, payloads in arrivals:
             link = slot.links.get(remote)
             if link is None:
@@ -252,6 +279,7 @@ class Worker:
                     self._strange(slot, arrivals, (remote, headers, payloads), now)
             else:
                 self.endpoint.receive(link, headers, payloads, now)
+        return bool(arrivals)
 
     def _strange(self, slot: PortSlot, arrivals: list[Arrival], arrival: Arrival, now: float) -> None:
         port = bare(slot.port) if slot.port is not None else None
@@ -318,7 +346,7 @@ class Worker:
         if facts is not None and slot.port is not None and slot.index != facts.index:
             self._close(slot)
         if facts is not None and not reason and slot.port is None:
-            reason = self._open(slot, facts.index)
+            reason = self._open(slot, facts.index, tuple(slot.links))
         if reason:
             self._close(slot)
         self._inform(slot)
@@ -332,10 +360,10 @@ class Worker:
             slot.port.bypass_queues(allowed=allowed, reason=reason, mtu=facts.mtu)
             slot.port.set_own_mac(facts.mac)
 
-    def _open(self, slot: PortSlot, index: int) -> str:
+    def _open(self, slot: PortSlot, index: int, remotes: Sequence[bytes]) -> str:
         """Open a port; give the reason when it cannot be."""
         try:
-            slot.port = self._open_port(self.config, slot.where, tuple(slot.links))
+            slot.port = self._open_port(self.config, slot.where, remotes)
         except OSError as error:
             return error.strerror or str(error)
         slot.index = index
@@ -353,6 +381,10 @@ class Worker:
     def _tell(self, slot: PortSlot, *, reason: str, now: float) -> None:
         """Tell the engine what became of a port; the interface's MTU may have changed since it was opened."""
         facts = self.facts_of(slot)
+        told = reason, facts, slot.links
+        if slot.told[2] is slot.links and slot.told[:2] == told[:2] and not slot.is_udp:
+            return
+        slot.told = told
         for link in list(slot.links.values()):
             mtu = link.mtu if facts is None else facts.mtu
             why = reason
@@ -409,31 +441,3 @@ class Worker:
             self._fail(slot, error, now)
         else:
             self._tell(slot, reason="", now=now)
-
-
-def worker_process(
-    config: Config, connection: Connection, pcap: Path | None, number: int = 0, crew: Crew | None = None
-) -> None:
-    """Be the worker process of a number: open the edges, then work until the supervisor says stop, or is gone."""
-    logs.start()
-    # The supervisor ends us over the connection: a Ctrl-C in the terminal reaches all processes at once.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    epoch = int.from_bytes(os.urandom(4), "big")
-    with ExitStack() as stack:
-        try:
-            captures = captures_of(config, number)
-            open_port = port_opener(pcap_of(pcap, config, number), number, stack)
-            worker = Worker(config, epoch, captures, RawInjector(config.mark), open_port, lane=number)
-        except OSError as error:
-            connection.send(Failed(why(error, config, number)))
-            return
-        if crew is not None:
-            crew.join(worker, number)
-        connection.send(Ready())
-        _Supervised(worker, connection)
-        # What is there now stays to the end: the garbage collector shall not stop the packets to look through it.
-        gc.collect()
-        gc.freeze()
-        worker.run()

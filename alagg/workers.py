@@ -29,7 +29,7 @@ from alagg.messages import (
     in_pieces,
 )
 from alagg.system import HostError
-from alagg.worker import worker_process
+from alagg.worker_process import worker_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

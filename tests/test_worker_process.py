@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alagg import opening
-from alagg import worker as worker_module
+from alagg import worker_process as process_module
 from alagg.control.parts import decode
 from alagg.crew import log_event
 from alagg.engine.events import LatentError, LinkStateChanged, NumberingReset
 from alagg.messages import Failed, HostFacts, InterfaceFacts, Ready, Reconfigure, SnapshotRequest, Stop, Taken
 from alagg.ports.memory import MemoryCapture, MemoryInjector, MemoryPort
 from alagg.supervised import Supervised
-from alagg.worker import Worker, worker_process
+from alagg.worker import Worker
+from alagg.worker_process import worker_process
 from tests.engine.helpers import TWO
 from tests.memory_net import MAC, write_config
 
@@ -44,7 +45,7 @@ def edges(monkeypatch: pytest.MonkeyPatch) -> MemoryCapture:
         return MemoryCapture() if super_packets else capture
 
     monkeypatch.setattr(opening, "NfqueueCapture", open_capture)
-    monkeypatch.setattr(worker_module, "RawInjector", lambda mark: MemoryInjector())
+    monkeypatch.setattr(process_module, "RawInjector", lambda mark: MemoryInjector())
     monkeypatch.setattr(opening, "EthernetPort", lambda *_: Twin())
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return capture

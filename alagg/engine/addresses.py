@@ -177,9 +177,9 @@ class Admission:
         self._sources = PrefixTable((network, True) for network in sources)
         self._forget()
 
-    def set_destinations(self, destinations: Sequence[Network]) -> None:
+    def set_destinations(self, destinations: PrefixTable[bool]) -> None:
         """Replace this host's networks: its addresses have changed."""
-        self._destinations = PrefixTable((network, True) for network in destinations)
+        self._destinations = destinations
         self._forget()
 
     def refusal(self, packet: bytes) -> str:

@@ -19,6 +19,7 @@ cdef class Endpoint:
     cdef list _timers
     cdef int64_t _pushed
     cdef object _routes
+    cdef list _left
 
     @cython.locals(first=bytes, packet=bytes, groups=dict, group=list, previous=bytes)
     cpdef send(self, list packets, double now)

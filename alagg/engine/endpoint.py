@@ -10,7 +10,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
-from alagg.engine.addresses import Routes, same_destination
+from alagg.engine.addresses import PrefixTable, Routes, same_destination
 from alagg.engine.header import SIZE
 from alagg.engine.peer import NodeSettings, Peer, PeerSettings
 
@@ -55,33 +55,60 @@ class Endpoint:
         self._timers: list[tuple[float, int, Peer]] = []
         """A heap of when which peer is to be asked; entries that a sooner one has outdone are passed over."""
         self._pushed = 0
+        self._left: list[bytes] = []
+        """Packets that waited for others in peers that are gone."""
+        self._routes: Routes[Peer] = Routes((), self._local)
         self.update(peers, now)
 
     def update(self, peers: Sequence[PeerSettings], now: float) -> None:
-        """Take the peers anew; those that stay keep their numbers and what was learnt about them."""
-        names = {settings.name for settings in peers}
-        for name in [name for name in self.peers if name not in names]:
-            self.peers.pop(name).drop()
+        """Take the peers anew; those that stay keep their numbers and what was learnt about them.
+
+        Those whose settings are the very same objects cost next to nothing.
+        """
+        before, self.peers = self.peers, {}
+        moved = False
         for settings in peers:
-            if settings.name in self.peers:
-                self.peers[settings.name].update(settings, now)
+            peer = before.pop(settings.name, None)
+            if peer is None:
+                peer = Peer(settings, self.settings, self._local, now)
+                moved = True
+            elif peer.settings is settings:
+                self.peers[settings.name] = peer
+                continue
             else:
-                self.peers[settings.name] = Peer(settings, self.settings, self._local, now)
-        entries = ((network, peer) for peer in self.peers.values() for network in peer.settings.destinations)
-        self._routes = Routes(entries, self._local)
-        self._peer_of = {link: peer for peer in self.peers.values() for link in peer.links.values()}
-        self._touched = dict.fromkeys(self.peers.values())
-        self._timers = []
-        for peer in self.peers.values():
-            peer.scheduled = float("inf")
+                moved = moved or peer.settings.destinations != settings.destinations
+                self._forget_links(peer)
+                peer.update(settings, now)
+            self.peers[settings.name] = peer
+            self._peer_of.update(dict.fromkeys(peer.links.values(), peer))
+            self._touched[peer] = None
             self._schedule(peer)
+        for peer in before.values():
+            self._leave(peer, now)
+        if moved or before:
+            entries = ((network, peer) for peer in self.peers.values() for network in peer.settings.destinations)
+            self._routes = Routes(entries, self._local)
+
+    def _leave(self, peer: Peer, now: float) -> None:
+        """Forget a peer; what it has received still goes to this host."""
+        self._forget_links(peer)
+        self._touched.pop(peer, None)
+        peer.scheduled = float("-inf")  # no entry of the heap is like that
+        peer.receiver.flush(now)
+        self._left += peer.receiver.packets
+        peer.drop()
+
+    def _forget_links(self, peer: Peer) -> None:
+        for link in peer.links.values():
+            self._peer_of.pop(link, None)
 
     def set_local(self, local: Sequence[Network]) -> None:
         """Take the networks of this host anew: its addresses have changed."""
         self._local = tuple(local)
         self._routes.set_local(self._local)
+        table = PrefixTable((network, True) for network in self._local)
         for peer in self.peers.values():
-            peer.set_local(self._local)
+            peer.set_local(self._local, table)
 
     def send(self, packets: list[bytes], now: float) -> None:
         """Queue the frames for captured packets on the links of the peers that they go to."""
@@ -216,7 +243,7 @@ class Endpoint:
 
     def is_quiet(self) -> bool:
         """Tell whether there is nothing to hand over: no frames, no packets, no events."""
-        return not self._touched
+        return not self._touched and not self._left
 
     def queued_links(self) -> list[Link]:
         """Give the links on which frames wait for their ports."""
@@ -239,7 +266,7 @@ class Endpoint:
 
     def take_packets(self) -> list[bytes]:
         """Give the packets that are to be injected now, in order."""
-        packets: list[bytes] = []
+        packets, self._left = self._left, []
         for peer in self._touched:
             receiver = peer.receiver
             if receiver.packets:

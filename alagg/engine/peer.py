@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from alagg.engine.addresses import Admission, Network, in_words
+from alagg.engine.addresses import Admission, Network, PrefixTable, in_words
 from alagg.engine.dialogue import Dialogue
 from alagg.engine.events import (
     AdviceChanged,
@@ -167,10 +167,10 @@ class Peer:
         """Give a link's state, one of `alagg.engine.state.STATES`."""
         return link.state if link.open or link.is_shut else DOWN
 
-    def set_local(self, local: Sequence[Network]) -> None:
-        """Take the networks of this host anew: its addresses have changed."""
+    def set_local(self, local: Sequence[Network], table: PrefixTable[bool]) -> None:
+        """Take the networks of this host anew: its addresses have changed. All peers share the table of them."""
         self._local = local
-        self._admission.set_destinations(local)
+        self._admission.set_destinations(table)
 
     def update(self, settings: PeerSettings, now: float) -> None:
         """Take new settings; links that stay keep their numbers, and so does the peer."""

@@ -111,6 +111,10 @@ class Running(Generic[Result]):
             self.stop()
         return self._join(sent, arrived)
 
+    def enough(self) -> None:
+        """Have a stream end early, with a result."""
+        self._client.terminate()
+
     def stop(self) -> None:
         """End the traffic at once, without a result; once ended, nothing happens."""
         for process in filter(None, (self._client, self._server)):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -177,7 +178,9 @@ def _exchange(channel: Channel, message: bytes, grace: float) -> list[bytes]:
 
 
 def stream(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Send numbered datagrams one way at a fixed pace; `interval` 0 sends as fast as it goes."""
+    """Send numbered datagrams one way at a fixed pace; `interval` 0 sends as fast as it goes. SIGTERM is the end."""
+    enough: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: enough.append(number))
     channel = UdpChannel(arguments.address, arguments.port)
     filler = bytes(max(0, arguments.size - _PROBE.size))
     refused, number = 0, 0
@@ -190,6 +193,8 @@ def stream(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.interval:
             time.sleep(max(0.0, start + number * arguments.interval - time.monotonic()))
         elif arguments.seconds and time.monotonic() - start > arguments.seconds:
+            break
+        if enough:
             break
     return {"sent": number, "refused": refused, "seconds": time.monotonic() - start}
 

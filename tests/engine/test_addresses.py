@@ -258,9 +258,9 @@ def test_new_networks_replace_what_was_remembered() -> None:
     admission = Admission(networks(ONE), networks(TWO))
     packet = ipv4(source=ONE, destination=TWO)
     assert admission.refusal(packet) == ""
-    admission.set_destinations(networks("10.0.0.99"))
+    admission.set_destinations(PrefixTable((one, True) for one in networks("10.0.0.99")))
     assert admission.refusal(packet) == DESTINATION
-    admission.set_destinations(networks(TWO))
+    admission.set_destinations(PrefixTable((one, True) for one in networks(TWO)))
     admission.set_sources(networks("10.0.0.99"))
     assert admission.refusal(packet) == SOURCE
     admission.set_sources(networks(ONE))
