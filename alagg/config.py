@@ -58,7 +58,8 @@ class LinkConfig:
     interface: str
     """The local interface; a link of type udp may be bound to none, and has an empty one."""
     mac: bytes
-    """The remote address of a link of type ethernet, 6 bytes; else empty."""
+    """The remote address of a link of type ethernet, 6 bytes, or `values.ANY_MAC` where it is to be found; else
+    empty."""
     weight: int
     rate: int | None
     """Bits per second that may leave on the link; None for no limit."""
@@ -70,6 +71,11 @@ class LinkConfig:
     """Type udp: where they go; None on the side that waits for the peer."""
     copy_dscp: bool = True
     """Type udp: whether datagrams are marked like the packets in them."""
+
+    @property
+    def finds(self) -> bool:
+        """Whether the peer's MAC address is not given (`mac = auto`)."""
+        return self.mac == values.ANY_MAC
 
 
 @dataclass(frozen=True)
@@ -225,8 +231,8 @@ LINK: Final = (
     Option("type", "ethernet", values.choice(*sorted(PORTS)), f"what the link is: {' | '.join(sorted(PORTS))}"),
     Option("interface", "", values.or_nothing(values.interface, ""),
            "the local interface; udp: may be left out, bound to it where given", "eth0"),
-    Option("mac", "", values.or_nothing(values.mac, b""), "ethernet: the peer's MAC address on this link",
-           "52:54:00:12:34:56"),
+    Option("mac", "", values.or_nothing(values.link_mac, b""),
+           "ethernet: the peer's MAC address on this link, or auto: it is found", "52:54:00:12:34:56"),
     Option("local", "", values.udp_local,
            "udp: address and port here, such as 0.0.0.0:7311 or [::]:7311; empty: any, where there is a remote"),
     Option("remote", "", values.udp_remote,
@@ -394,7 +400,7 @@ class _Reader:
         return mine
 
     def _check_links(self, links: Sequence[LinkConfig], device: str) -> None:
-        taken: dict[tuple[str, bytes], str] = {}
+        taken: dict[tuple[str, bytes, str], str] = {}
         for link in links:
             if link.interface and link.interface == device:
                 raise ConfigError(
@@ -403,11 +409,11 @@ class _Reader:
                 )
             if link.type != "ethernet":
                 continue
-            other = taken.setdefault((link.interface, link.mac), link.name)
+            other = taken.setdefault((link.interface, link.mac, link.peer if link.finds else ""), link.name)
             if other != link.name:
                 raise ConfigError(
-                    f"{self.path}: [link {link.name}] mac = {link.mac.hex(':')}: is [link {other}]'s on the same "
-                    "interface; allowed: each pair of interface and mac once"
+                    f"{self.path}: [link {link.name}] mac = {values.mac_text(link.mac)}: is [link {other}]'s on the "
+                    "same interface; allowed: each pair of interface and mac once"
                 )
 
     def _check_capture(self, node: Mapping[str, Any]) -> None:

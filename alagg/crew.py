@@ -15,7 +15,7 @@ from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.control import Report
-from alagg.engine.events import LinkStateChanged, ReportHeard
+from alagg.engine.events import LinkFound, LinkStateChanged, ReportHeard
 
 if TYPE_CHECKING:
     from alagg.engine.events import Event, ForCrew
@@ -69,8 +69,9 @@ class Crew:
                 self._untold[report.lane][key] = json.dumps(["report", event.peer, *astuple(report)]).encode()
         else:
             for number, untold in enumerate(self._untold):
+                kind = "link" if isinstance(event, LinkFound) else "moved"
                 if number != self._number:
-                    untold[event.peer, event.link] = json.dumps(["link", *astuple(event)[:4]]).encode()
+                    untold[kind, event.peer, event.link] = json.dumps([kind, *astuple(event)[:-1]]).encode()
         self.flush()
 
     def flush(self) -> None:
@@ -94,6 +95,8 @@ class Crew:
                 kind, peer, *values = json.loads(mine.recv(1 << 12))
                 if kind == "link":
                     worker.endpoint.follow(peer, *values)
+                elif kind == "moved":
+                    worker.whereabouts.follow(peer, values[0], bytes.fromhex(values[1].replace(":", "")), now)
                 else:
                     values[-1] = tuple(map(tuple, values[-1]))
                     worker.endpoint.take_report(peer, Report(*values), now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from google_crc32c import value as crc32c
@@ -17,6 +18,7 @@ from google_crc32c import value as crc32c
 from alagg.engine import control, header
 from alagg.engine.control import OWNS, ControlError, Hello
 from alagg.engine.sequence import MASK
+from alagg.ports.ethernet import BROADCAST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +94,12 @@ class Door:
             if remote in slot.links:
                 return  # the rest of the batch comes again, or was a copy
 
+    def search(self, way: Way) -> None:
+        """Tell all stations on a segment that a link's peer is looked for; the peer asks us then, and we ask it."""
+        if self._worker.endpoint.settings.watches:
+            with suppress(OSError):
+                self._send(way, BROADCAST, header.CONTROL, self._peer(way).dialogue.introduction(way.link))
+
     def look(self, now: float) -> None:
         """Ask again, and forget who has not answered."""
         for remote, candidate in list(self._candidates.items()):
@@ -115,6 +123,8 @@ class Door:
         if candidate is not None and frame_type == header.PROBE_REPLY and payload[:length] == candidate.cookie:
             self._accept(candidate, epoch, link_id, now)
             return "unproven"
+        if candidate is not None and frame_type == header.PROBE:
+            self._answer(candidate, slot, payload[:length])
         link = self._sessions.get((epoch, link_id))
         if link is None and frame_type == header.CONTROL:
             link = self._introduced(slot, link_id, payload[:length])
@@ -143,22 +153,29 @@ class Door:
 
     def _ask(self, candidate: Candidate, now: float) -> None:
         """Send a probe to an address, unless one has just left or the link's own address answers."""
-        way = candidate.way
-        port = self._whereabouts.port(way)
-        if port is None or now - candidate.asked < PAUSE or self._is_settled(way, now):
+        if now - candidate.asked < PAUSE or self._is_settled(candidate.way, now):
             return
         candidate.asked = now
-        link, node = way.link, self._worker.endpoint.settings
-        head = header.encode(
-            header.PROBE, node.epoch, node.lane, 0, link.id, link.link_sequence, 0, 0, header.COOKIE_SIZE,
-            crc32c(candidate.cookie),
-        )  # fmt: skip
-        link.link_sequence = (link.link_sequence + 1) & MASK
-        port.set_way(candidate.remote, candidate.index)
         try:
-            port.send(candidate.remote, bytearray(head), [candidate.cookie])
+            self._send(candidate.way, candidate.remote, header.PROBE, candidate.cookie, candidate.index)
         except OSError:
             del self._candidates[candidate.remote]
+
+    def _answer(self, candidate: Candidate, slot: PortSlot, cookie: bytes) -> None:
+        """Answer who asks for us on a segment while we ask for it: else both would wait for the other one."""
+        way = candidate.way
+        if not way.is_udp and way.place == slot.where and len(cookie) >= header.COOKIE_SIZE:
+            with suppress(OSError):
+                self._send(way, candidate.remote, header.PROBE_REPLY, cookie[: header.COOKIE_SIZE])
+
+    def _send(self, way: Way, remote: bytes, frame_type: int, payload: bytes, index: int = 0) -> None:
+        """Send a frame of a link to an address that it does not lead to."""
+        link, node = way.link, self._worker.endpoint.settings
+        head = header.encode(
+            frame_type, node.epoch, node.lane, 0, link.id, link.link_sequence, 0, 0, len(payload), crc32c(payload)
+        )
+        link.link_sequence = (link.link_sequence + 1) & MASK
+        self._whereabouts.send(way, remote, head + payload, index)
 
     def _accept(self, candidate: Candidate, epoch: int, link_id: int, now: float) -> None:
         """Let a link move to an address that has answered."""
@@ -183,7 +200,7 @@ class Door:
         names = {name for network in owned if (name := self._owner(network))}
         ways = [
             way for link in slot.links.values()
-            if (way := self._whereabouts.ways[link]).waits and way.peer in names
+            if (way := self._whereabouts.ways.get(link)) and way.waits and way.peer in names
         ]  # fmt: skip
         return _fitting(ways, hello.far_link, link_id, self._worker) if len({way.peer for way in ways}) == 1 else None
 

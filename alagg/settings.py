@@ -50,4 +50,5 @@ def _link_settings(link: LinkConfig, config: Config) -> LinkSettings:
     rate = link.rate if link.rate is not None and link.pacing == "sender" else 0
     overhead = ETHERNET + UDP if link.type == "udp" else ETHERNET
     share = rate / 8 / config.workers
-    return LinkSettings(link.name, SIZE, link.weight, share, overhead, introduces=link.remote is not None)
+    introduces = link.type != "udp" or link.remote is not None
+    return LinkSettings(link.name, SIZE, link.weight, share, overhead, introduces=introduces)

@@ -225,6 +225,25 @@ def mac(text: str) -> bytes:
     return bytes.fromhex(digits)
 
 
+ANY_MAC: Final = b"\xff" * 6
+"""In the place of a peer's MAC address: it is asked for by broadcast."""
+
+
+def link_mac(text: str) -> bytes:
+    """Read a peer's unicast MAC address, or `auto`, which gives `ANY_MAC`."""
+    if text == "auto":
+        return ANY_MAC
+    try:
+        return mac(text)
+    except RefusedError as error:
+        raise RefusedError(f"{error}, or auto") from None
+
+
+def mac_text(mac: bytes) -> str:
+    """Write a link's MAC address as in the configuration."""
+    return "auto" if mac == ANY_MAC else mac.hex(":")
+
+
 class UdpAddress(NamedTuple):
     """An address or a name, and a port."""
 

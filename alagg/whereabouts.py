@@ -1,7 +1,8 @@
-"""Whereabouts: where the UDP links of a worker lead.
+"""Whereabouts: where the links of a worker lead whose peer's address is not simply given.
 
 A link with a `remote` is sent to one of the addresses that it stands for; when the peer does not answer there, to the
-next, and the name is looked up again. A link without one waits: `alagg.door` finds out where its peer is.
+next, and the name is looked up again. A link without one waits: `alagg.door` finds out where its peer is. So does an
+Ethernet link with `mac = auto`, which also says by broadcast that it is there.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from alagg.door import Door
-from alagg.engine.events import NameWanted
+from alagg.engine.events import NameWanted, PeerMoved
+from alagg.engine.header import SIZE
 from alagg.ports import sockaddr
 from alagg.ports.base import bare
+from alagg.ports.ethernet import BROADCAST
 from alagg.ports.udpport import Place, UdpPort, largest
 
 if TYPE_CHECKING:
@@ -32,19 +35,21 @@ ROOMS: Final = 4
 """Links whose way's MTU is asked for at once."""
 LOOP: Final = "its address lies in destinations, and no other interface than the node's own device leads there"
 """Why a link is down whose frames would come back to the node."""
+SEARCHING: Final = "it looks for the peer's MAC address"
+"""Why a link with `mac = auto` is down that has found nobody yet."""
 WAITING: Final = "it waits for the peer's first frame"
 """Why a link that has no remote address yet is down."""
 
 
 class Way:
-    """Where one UDP link leads."""
+    """Where one link leads."""
 
     def __init__(self, peer: str, link: Link, config: LinkConfig, now: float) -> None:
         """Know nothing but its configuration."""
         self.peer = peer
         self.link = link
         self.config = config
-        self.place = place_of(config)
+        self.place = where_of(config)
         self.remote = b""
         """The address that frames go to; empty while there is none."""
         self.since = now
@@ -64,6 +69,11 @@ class Way:
         return self.config.remote is None
 
     @property
+    def is_udp(self) -> bool:
+        """Whether it leads to a UDP address, and not to a MAC address."""
+        return isinstance(self.place, Place)
+
+    @property
     def key(self) -> bytes:
         """The address; while there is none, something that no frame comes from."""
         return self.remote or b"?" + self.link.name.encode()
@@ -73,11 +83,13 @@ class Way:
         """Why the link is down although its port is open; empty when it is not."""
         if self.remote:
             return self.obstacle
-        return WAITING if self.waits else self.obstacle or f"{self.config.remote} is being looked up"
+        if self.waits:
+            return WAITING if self.is_udp else SEARCHING
+        return self.obstacle or f"{self.config.remote} is being looked up"
 
 
 class Whereabouts:
-    """The ways of all UDP links."""
+    """The ways of all links whose peer's address may change."""
 
     def __init__(self, worker: Worker) -> None:
         """Serve a worker."""
@@ -96,7 +108,7 @@ class Whereabouts:
         old, self.ways = self.ways, {}
         for peer in self._worker.config.peers:
             for config in peer.links:
-                if config.type == "udp":
+                if config.type == "udp" or config.finds:
                     link = self._worker.endpoint.peers[peer.name].links[config.name]
                     self.ways[link] = _kept(old.get(link), config) or Way(peer.name, link, config, now)
         self.door.forget()
@@ -112,7 +124,7 @@ class Whereabouts:
         return _packed(found, remote.port, family)
 
     def address(self, link: Link) -> bytes:
-        """Give where a link's frames go now; nothing for no address, or a link of another type."""
+        """Give where a link's frames go now; nothing for no address, or where it is simply given."""
         way = self.ways.get(link)
         return b"" if way is None else way.remote
 
@@ -184,8 +196,8 @@ class Whereabouts:
         way = self.ways[link]
         if not way.remote:
             return link.mtu
-        if not largest_mtu:
-            return way.room or link.mtu
+        if not largest_mtu or not way.is_udp:
+            return largest_mtu or way.room or link.mtu
         room = largest(largest_mtu, sockaddr.unpack(way.remote)[0].version)
         return min(room, way.room) if way.room else room
 
@@ -202,9 +214,34 @@ class Whereabouts:
         for way in list(self.ways.values()):
             if not way.waits and not self._works(way, now):
                 self._try_next(way, now)
+            elif not way.is_udp and not way.link.answering:
+                self.door.search(way)
+
+    def remotes(self, slot: PortSlot) -> tuple[bytes, ...]:
+        """Give the addresses that a port takes frames from, as of every port."""
+        anybody = not slot.is_udp and any(link in self.ways for link in slot.links.values())
+        return (*slot.links, BROADCAST) if anybody else tuple(slot.links)
+
+    def follow(self, peer: str, name: str, remote: bytes, now: float) -> None:
+        """Take where another worker has found a peer."""
+        way = next((way for link, way in self.ways.items() if (way.peer, link.name) == (peer, name)), None)
+        if way is not None and not way.is_udp and way.remote != remote:
+            self.move(way, remote, now)
+
+    def send(self, way: Way, remote: bytes, frame: bytes, index: int = 0) -> None:
+        """Send one frame to an address that a link does not lead to yet, by the interface of an index.
+
+        Raises:
+            OSError: there is no way to it now.
+        """
+        slot, port = self._worker.slots.get(way.place), self.port(way)
+        if port is not None:
+            port.set_way(remote, index)
+        if slot is not None and slot.port is not None:
+            slot.port.send(remote, bytearray(frame[:SIZE]), [frame[SIZE:]])
 
     def port(self, way: Way) -> UdpPort | None:
-        """Give the open port of a link; None while there is none."""
+        """Give the open UDP port of a link; None while there is none."""
         slot = self._worker.slots.get(way.place)
         port = None if slot is None or slot.port is None else bare(slot.port)
         return port if isinstance(port, UdpPort) else None
@@ -228,6 +265,11 @@ class Whereabouts:
             del slot.links[before]
         slot.links[way.key] = link
         worker.remotes[link] = slot, way.key
+        if not way.is_udp:
+            if slot.port is not None:
+                slot.port.set_remotes(self.remotes(slot))
+            if worker.endpoint.settings.watches:
+                worker.crew.tell(PeerMoved(way.peer, link.name, way.remote.hex(":")))
         worker.endpoint.moved(link, now)
         self._tell(way, now)
 
@@ -269,7 +311,7 @@ class Whereabouts:
 
     def _would_loop(self, way: Way, port: UdpPort) -> bool:
         """Say whether frames to a link's address would come back to the node, as packets for the peer."""
-        if way.place.interface or port.way(way.remote) or not self._worker.config.manage_host:
+        if way.config.interface or port.way(way.remote) or not self._worker.config.manage_host:
             return False
         address, _ = sockaddr.unpack(way.remote)
         return self.door.owner(address) is not None
@@ -299,6 +341,11 @@ class Whereabouts:
         return f"{host} cannot be looked up: {self._names.problems[host]}"
 
 
+def where_of(config: LinkConfig) -> str | Place:
+    """Give where a link has its own end: an interface, or the place of UDP links."""
+    return place_of(config) if config.type == "udp" else config.interface
+
+
 def place_of(config: LinkConfig) -> Place:
     """Give where a UDP link has its own end."""
     if config.local is None:
@@ -309,7 +356,7 @@ def place_of(config: LinkConfig) -> Place:
 
 def _kept(way: Way | None, config: LinkConfig) -> Way | None:
     """Give a way that goes on under a new configuration."""
-    if way is None or (config.remote, place_of(config)) != (way.config.remote, way.place):
+    if way is None or (config.remote, where_of(config)) != (way.config.remote, way.place):
         return None
     way.config = config
     return way

@@ -275,7 +275,7 @@ class Worker:
             link = slot.links.get(remote)
             if link is None:
                 self.strangers += len(payloads)
-                if slot.is_udp:
+                if self.whereabouts.ways:
                     self._strange(slot, arrivals, (remote, headers, payloads), now)
             else:
                 self.endpoint.receive(link, headers, payloads, now)
@@ -283,9 +283,9 @@ class Worker:
 
     def _strange(self, slot: PortSlot, arrivals: list[Arrival], arrival: Arrival, now: float) -> None:
         port = bare(slot.port) if slot.port is not None else None
-        if isinstance(port, UdpPort):
-            place = next(at for at, one in enumerate(arrivals) if one[1] is arrival[1])
-            self.whereabouts.door.strange(slot, arrival, port.ways[place], now)
+        place = next(at for at, one in enumerate(arrivals) if one[1] is arrival[1])
+        index = port.ways[place] if isinstance(port, UdpPort) else 0
+        self.whereabouts.door.strange(slot, arrival, index, now)
 
     def _write(self, now: float) -> None:
         """Hand over everything that the engine has ready."""
@@ -346,7 +346,7 @@ class Worker:
         if facts is not None and slot.port is not None and slot.index != facts.index:
             self._close(slot)
         if facts is not None and not reason and slot.port is None:
-            reason = self._open(slot, facts.index, tuple(slot.links))
+            reason = self._open(slot, facts.index, self.whereabouts.remotes(slot))
         if reason:
             self._close(slot)
         self._inform(slot)
@@ -388,9 +388,9 @@ class Worker:
         for link in list(slot.links.values()):
             mtu = link.mtu if facts is None else facts.mtu
             why = reason
-            if slot.is_udp:
+            if (way := self.whereabouts.ways.get(link)) is not None:
                 mtu = self.whereabouts.mtu(link, 0 if facts is None else facts.mtu)
-                why = reason or self.whereabouts.ways[link].reason
+                why = reason or way.reason
             self.endpoint.link_changed(link, is_open=not why, mtu=mtu, reason=why, now=now)
         self.size_captures()
 
@@ -436,7 +436,7 @@ class Worker:
             self._tell(slot, reason="not opened yet", now=now)
             return
         try:
-            slot.port.set_remotes(tuple(links))
+            slot.port.set_remotes(self.whereabouts.remotes(slot))
         except OSError as error:
             self._fail(slot, error, now)
         else:

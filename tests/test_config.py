@@ -330,6 +330,20 @@ def test_mac_address_as_other_systems_write_it(write: Write) -> None:
     assert settings.links[0].mac == bytes.fromhex("525400abcdef")
 
 
+def test_mac_address_that_is_to_be_found(write: Write) -> None:
+    settings = config.load(write(link(f"{INTERFACE}\nmac = auto")))
+    assert settings.links[0].finds
+    assert not config.load(write(link(f"{INTERFACE}\nmac = 52:54:00:12:34:56"))).links[0].finds
+
+
+def test_one_link_of_a_peer_over_an_interface_finds_it(write: Write) -> None:
+    one = f"{INTERFACE}\nmac = auto"
+    other = f"[peer other]\ndestinations = 10.7.0.1\n[link far]\npeer = other\n{one}"
+    assert all(found.finds for found in config.load(write(link(f"{one}\npeer = office\n{other}"))).links)
+    with pytest.raises(config.ConfigError, match=r"\[link again\] mac = auto: is \[link .*\]'s on the same inter"):
+        config.load(write(link(f"{one}\n[link again]\n{one}")))
+
+
 def test_sockets_that_differ_have_journals_that_differ() -> None:
     names = ("a.sock", "a", "a.control", "a.sock.sock", "a-journal.sock", "a.journal", "b.sock")
     journals = [str(config.journal_of(Path("/run", name))) for name in names]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from alagg.crew import Crew
 from alagg.engine.control import Report
-from alagg.engine.events import LinkFound, ReportHeard
+from alagg.engine.events import LinkFound, PeerMoved, ReportHeard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ class Follower:
     def __init__(self) -> None:
         self.heard: list[tuple[object, ...]] = []
         self.take: Callable[[float], None] = lambda _now: None
-        self.endpoint = self
+        self.endpoint = self.whereabouts = self
 
     def watch(self, descriptor: int, handler: Callable[[float], None]) -> None:
         assert descriptor >= 0
@@ -49,6 +49,15 @@ def test_all_others_hear_what_was_found() -> None:
     for worker in workers:
         worker.take(0.0)
     assert [worker.heard for worker in workers] == [[], *[[("office", "fibre", "silent", 1400)]] * 2]
+    crew.close()
+
+
+def test_all_others_hear_where_a_peer_was_found() -> None:
+    crew, workers = crew_of(2)
+    crew.tell(PeerMoved("office", "fibre", "02:00:00:00:00:07"))
+    for worker in workers:
+        worker.take(3.0)
+    assert [worker.heard for worker in workers] == [[], [("office", "fibre", bytes((2, 0, 0, 0, 0, 7)), 3.0)]]
     crew.close()
 
 

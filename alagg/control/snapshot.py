@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from alagg import values
 from alagg.control.recent import Recent
 from alagg.engine.addresses import in_words
 from alagg.ports import sockaddr
@@ -222,15 +223,16 @@ def _link(
     port = port_of(link)
     sends_by, sends_by_reason = (None, "") if port is None else port.sends_by
     loss, tx_loss = peer.loss(link), peer.dialogue.tx_loss(link)
+    remote = b"" if whereabouts is None else whereabouts.address(link)
     outgoing = peer.dialogue.outgoing.get(link.name)
     return {
         "name": link.name,
         "peer": config.peer,
         "type": config.type,
         "interface": config.interface,
-        "mac": config.mac.hex(":"),
+        "mac": values.mac_text((config.finds and remote) or config.mac),
         "rate_bps": config.rate,
-        **_udp(config, b"" if whereabouts is None else whereabouts.address(link)),
+        **_udp(config, remote),
         "state": peer.state(link),
         "reason": link.reason if link.open or link.is_shut else link.trouble,
         "mtu": link.mtu,

@@ -111,6 +111,10 @@ class Dialogue:
         outgoing = self.outgoing.get(link.name)
         return None if outgoing is None else outgoing.loss
 
+    def introduction(self, link: Link) -> bytes:
+        """Give a control frame's payload that says who this node is."""
+        return control.encode(self._hello(link))
+
     def session(self, link: Link) -> tuple[int, int] | None:
         """Give the epoch in which the peer has introduced itself on a link, and its number for it; None before."""
         heard, number = self._heard.get(link.name), self.far.links.get(link.name)

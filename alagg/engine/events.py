@@ -127,6 +127,17 @@ class LinkFound:
 
 
 @dataclass(frozen=True)
+class PeerMoved:
+    """Where the worker that watches the links has found a link's peer, for the others."""
+
+    peer: str
+    link: str
+    remote: str
+    """Its MAC address, as text."""
+    bad: bool = False
+
+
+@dataclass(frozen=True)
 class ReportHeard:
     """What the peer tells this worker of another one's frames: where the numbers of workers differ, lanes meet."""
 
@@ -143,7 +154,7 @@ class NameWanted:
     bad: bool = False
 
 
-ForCrew = LinkFound | ReportHeard
+ForCrew = LinkFound | PeerMoved | ReportHeard
 """What only the node's other workers want to know."""
 Event = (
     ForCrew | NameWanted | LinkStateChanged | NumberingReset | LatentError | AdviceChanged | PacketsRefused

@@ -1,8 +1,8 @@
 """Ethernet port: the links over one interface, through AF_PACKET raw sockets (packet(7)).
 
 One socket receives, another sends. The kernel passes on only frames of our EtherType, from the configured MAC
-addresses, to our own, in the lanes of this worker. No call ever waits: what a full link does not take is the caller's
-to count.
+addresses, to our own, in the lanes of this worker; where a peer's address is to be found, from all addresses, and
+what is broadcast, too. No call ever waits: what a full link does not take is the caller's to count.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ ETHERNET_HEADER: Final = 14
 """Bytes of the Ethernet header before the Alagg header."""
 LARGEST_PAYLOAD: Final = 65_535 - SIZE
 """Bytes that one read takes: an interface's MTU may grow while the port is open, up to 65,535 (ETH_MAX_MTU)."""
+BROADCAST: Final = b"\xff" * 6
+"""The address of all stations on a segment."""
 MAX_PROGRAM: Final = 4096
 """Instructions of the largest filter (BPF_MAXINSNS)."""
 RECEIVE_BUFFER: Final = 32 << 20
@@ -78,7 +80,7 @@ class EthernetPort:
 
         Args:
             interface: the local interface; a VLAN, bridge or bond device will do as well.
-            remotes: the peers' addresses, 6 bytes each.
+            remotes: the peers' addresses, 6 bytes each; see `set_remotes`.
             ethertype: the frames' EtherType.
             index: of several ports that share the frames of one interface, this one's number, from 0.
             count: how many they are; this one takes the lanes of which the remainder by `count` is `index`.
@@ -128,7 +130,7 @@ class EthernetPort:
         return self._receiving.fileno()
 
     def set_remotes(self, remotes: Iterable[bytes]) -> None:
-        """Take frames from these addresses from now on, and from no others."""
+        """Take frames from these addresses from now on, and from no others; with `BROADCAST` among them, from all."""
         self._prefixes = {remote: remote + self.suffix for remote in remotes}
         _attach_filter(self._receiving, _filter(self._prefixes, self._ethertype, self._lanes))
 
@@ -189,7 +191,8 @@ class EthernetPort:
             OSError: the interface is down or gone (ENETDOWN, ENXIO), or its MTU has shrunk (EMSGSIZE). When the
                 link took some frames before, the next call raises it.
         """
-        return (self._xdp or self._sender).send(self._prefixes[remote], headers, payloads)
+        prefix = self._prefixes.get(remote) or remote + self.suffix
+        return (self._xdp or self._sender).send(prefix, headers, payloads)
 
     def receive(self) -> list[Arrival]:
         """Give the frames that wait, at most `alagg.ports.base.BATCH`.
@@ -263,9 +266,12 @@ def _filter(macs: Iterable[bytes], ethertype: int, lanes: tuple[int, int]) -> li
     The kernel strips a VLAN device's tag before we look; a tag that is left belongs to another network.
     """
     index, count = lanes
+    macs = set(macs)
+    anybody = BROADCAST in macs
     checks: list[list[Instruction]] = [
         [(_LOAD_HALF, 0, 0, 12), (_JUMP_EQUAL, 1, 0, ethertype)],
-        [(_LOAD_WORD, 0, 0, _PACKET_TYPE), (_JUMP_EQUAL, 1, 0, 0)],  # PACKET_HOST
+        # To us (PACKET_HOST, 0), or to all (PACKET_BROADCAST, 1).
+        [(_LOAD_WORD, 0, 0, _PACKET_TYPE), (_JUMP_MORE, 0, 1, 1 if anybody else 0)],
         [(_LOAD_WORD, 0, 0, _VLAN_TAG_PRESENT), (_JUMP_EQUAL, 1, 0, 0)],
     ]
     if count > 1:
@@ -274,6 +280,8 @@ def _filter(macs: Iterable[bytes], ethertype: int, lanes: tuple[int, int]) -> li
         lane = (_LOAD_BYTE, 0, 0, _LANE), (_AND, 0, 0, 0x0F), (_MODULO, 0, 0, count), (_JUMP_EQUAL, 1, 0, index)
         checks.append([(_LOAD_LENGTH, 0, 0, 0), short, *lane])
     program = [instruction for check in checks for instruction in (*check, _DROP)]
+    if anybody:
+        return [*program, _KEEP]
     wanted: dict[int, list[int]] = {}
     for mac in macs:
         wanted.setdefault(int.from_bytes(mac[2:], "big"), []).append(int.from_bytes(mac[:2], "big"))

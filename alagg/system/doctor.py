@@ -347,6 +347,8 @@ def _peers(config: Config) -> Iterator[Finding]:
         name = f"link {link.name}: peer {link.peer}"
         if answer.rtt is not None:
             yield Finding("ok", f"{name} answers after {answer.rtt * 1000:.2f} ms")
+        elif link.finds:
+            yield Finding("wait", f"{name}: its address is found when the node runs", "start it on both sides")
         elif answer.error:
             yield Finding("fail", f"{name}: no probe could be sent: {answer.error}")
         else:
@@ -367,11 +369,12 @@ def _told_by_the_node(config: Config) -> dict[str, float]:
         links = request(config.control_socket, "status")["links"]
     except (ControlError, KeyError):
         return {}
-    ours = {(link.name, link.interface, link.mac.hex(":")) for link in config.links}
+    ours = {(link.name, link.interface): link for link in config.links}
     return {
         one["name"]: one["rtt_ms"] / 1000
         for one in links
-        if one["state"] == "up" and one["rtt_ms"] is not None and (one["name"], one["interface"], one["mac"]) in ours
+        if one["state"] == "up" and one["rtt_ms"] is not None
+        and (link := ours.get((one["name"], one["interface"]))) and (link.finds or link.mac.hex(":") == one["mac"])
     }
 
 

@@ -15,7 +15,7 @@ from alagg.config import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alagg.config import Config
+    from alagg.config import Config, LinkConfig
 
 _SOCKETS: Final = Path("/proc/net/packet")
 _PROCESSES: Final = Path("/proc")
@@ -44,11 +44,15 @@ def claims(config: Config) -> list[Claim]:
         for link in config.ethernet_links:
             if link.interface != inodes[inode]:
                 continue
-            same = other and any((one.interface, one.mac) == (link.interface, link.mac) for one in other.links)
+            same = other and any(_same(one, link) for one in other.links)
             if same or not other:
                 file = other.path if other else None
                 found.setdefault((link.name, file), Claim(link.name, link.interface, pid, file))
     return list(found.values())
+
+
+def _same(one: LinkConfig, link: LinkConfig) -> bool:
+    return (one.interface, one.mac) == (link.interface, link.mac) and not link.finds
 
 
 def _sockets(config: Config) -> dict[str, str]:

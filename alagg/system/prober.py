@@ -78,7 +78,7 @@ def probe(config: Config, timeout: float = TIMEOUT, leave: Collection[str] = ())
 
     Args:
         timeout: seconds to wait for all answers together.
-        leave: names of links that are not probed.
+        leave: names of links that are not probed; nor are those whose peer's address is to be found.
     """
     links = config.ethernet_links
     answers = [Answer() for _ in links]
@@ -114,7 +114,7 @@ def _send(
     # The receivers know no such epoch, and need not: a probe asks for an answer and moves no other state.
     epoch = secrets.randbits(32)
     for link, answer in zip(config.ethernet_links, answers, strict=True):
-        if link.name in leave:
+        if link.name in leave or link.finds:
             continue
         try:
             port = EthernetPort(link.interface, (link.mac,), config.ethertype)

@@ -88,13 +88,14 @@ def test_link_shows_its_state_and_what_it_carried(bench: Bench) -> None:
     bench.endpoint.handle_timer(0.0)
     bench.endpoint.link_changed(bench.link("eth1"), is_open=False, mtu=1500, reason="no carrier", now=0.0)
     bench.endpoint.send(numbered(range(3), destination=ONE), 0.0)
-    bench.link("eth0").settle(3)  # a small probe, a large one, and the first packet
+    bench.link("eth0").settle(4)  # a HELLO, a small probe, a large one, and the first packet
     bench.endpoint.settle()
     found = bench.snapshot()
     one, other = found["links"][1:]
-    assert (one["state"], one["mtu"], one["tx_frames"], one["tx_dropped_full"]) == ("new", 1500, 3, 2)
+    assert (one["state"], one["mtu"], one["tx_frames"], one["tx_dropped_full"]) == ("new", 1500, 4, 2)
     assert (one["sends_by"], one["sends_by_reason"]) == ("memory", "")
-    assert one["tx_bytes"] == 2 * SIZE + 8 + 24 + 1500
+    hello = bench.endpoint.peers["office"].dialogue.introduction(bench.link("eth0"))
+    assert one["tx_bytes"] == SIZE + len(hello) + 2 * SIZE + 8 + 24 + 1500
     assert (one["refused"], one["lost"]) == (0, 0), "an open port's own counters"
     assert (other["state"], other["reason"], other["rtt_ms"], other["loss"]) == ("down", "no carrier", None, None)
     assert "refused" not in other

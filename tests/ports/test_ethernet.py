@@ -13,7 +13,7 @@ from google_crc32c import value as crc32c
 
 from alagg.engine.header import DATA, decode, encode
 from alagg.ports.base import BATCH
-from alagg.ports.ethernet import ETHERNET_HEADER, EthernetPort, _filter
+from alagg.ports.ethernet import BROADCAST, ETHERNET_HEADER, EthernetPort, _filter
 from tests.ports.batches import HEADER, frames_of, payloads_of
 from tests.ports.conftest import (
     ETHERTYPE,
@@ -249,6 +249,21 @@ def test_frames_of_every_peer_pass_and_of_no_other(lab: Lab, wire: socket.socket
             wire.send(ethernet(ours, source, HEADER + source))
         found = [arrival for arrivals in iter(other.receive, []) for arrival in arrivals]
     assert found == [(source, HEADER, [source]) for source in MANY[:count]]
+
+
+def test_where_a_peer_is_to_be_found_frames_of_all_pass_and_those_to_all(lab: Lab, wire: socket.socket) -> None:
+    ours = mac(lab.b)
+    with port(lab.a, ours) as one, port(lab.b, mac(lab.a)) as other:
+        await_both_ways(one, other)
+        for number, remotes in enumerate(([STRANGER, BROADCAST], [STRANGER])):
+            other.set_remotes(remotes)
+            for source in (*MANY[:2], STRANGER):
+                for target in (ours, BROADCAST, MANY[9]):
+                    wire.send(ethernet(target, source, HEADER + target))
+            found = [(source, *payloads) for batch in iter(other.receive, []) for source, _, payloads in batch]
+            assert found == (
+                [(STRANGER, ours)] if number else [(source, ours, BROADCAST) for source in (*MANY[:2], STRANGER)]
+            )
 
 
 def test_other_peers_are_taken_without_a_gap(
