@@ -87,7 +87,7 @@ def test_peer_that_restarts_elsewhere_is_found_again(pair: Pair) -> None:
 def test_hub_that_restarts_is_found_again(pair: Pair) -> None:
     pair.run(1.5)
     pair.hub.worker.whereabouts.ways.clear()
-    pair.hub.worker.reconfigure(pair.hub.worker.config)
+    pair.hub.worker.reconfigure(pair.config("hub", TWO, f"local = {pair.place}"))
     assert pair.hub.link()["address"] == ""
     pair.run(3)
     exchange(pair)
