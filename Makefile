@@ -16,10 +16,10 @@ ON_THE_KERNEL := tests/netns
 BIN := .venv/bin
 INSTALL := scripts/install-packages
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-forms lint types fuzz sanitize bench profile docs config clean
+.PHONY: help build demo test test-browser test-forms lint types fuzz sanitize bench profile docs config clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: packages-build .venv/compiled  ## install what is needed; then .venv/bin/alagg works
 	@echo "alagg: ready; try: $(BIN)/alagg --help"
@@ -29,6 +29,9 @@ demo: packages-lab .venv/compiled  ## two hosts, two links, one of them pulled: 
 
 test: packages-test .venv/compiled  ## run all tests, what has two forms in both (as root: some make namespaces)
 	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),scripts/test-all $(TWO_FORMS))
+
+test-browser: packages-browser .venv/browser  ## the dashboard in Chromium: accessibility, pushes, screenshots in build/browser
+	ALAGG_TEST_BROWSER=1 $(BIN)/python -m pytest $(or $(ARGS),tests/browser)
 
 test-forms: packages-test .venv/compiled  ## run the tests on the kernel in every other form: plain, with gso = no, both (long)
 	ALAGG_TEST_GSO=no $(BIN)/python -m pytest $(or $(ARGS),$(ON_THE_KERNEL))
@@ -75,15 +78,20 @@ clean:  ## remove everything that was built
 
 # --- not for the command line ----------------------------------------------------------------------------------
 
-.PHONY: packages-build packages-lab packages-test packages-bench
+.PHONY: packages-build packages-lab packages-test packages-browser packages-bench
 packages-build: ; @$(INSTALL) build
 packages-lab:   ; @$(INSTALL) build lab
 packages-test:  ; @$(INSTALL) build lab test
+packages-browser: ; @$(INSTALL) build browser
 packages-bench: ; @$(INSTALL) build lab bench
 
 # The packages come first: without them there may be no Python yet.
 .venv/stamp: pyproject.toml scripts/make-venv | packages-build
 	@scripts/make-venv "$(PYTHON)"
+	@touch $@
+
+.venv/browser: .venv/compiled
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'alagg[browser]'
 	@touch $@
 
 # The installation compiles everything; afterwards an old compiled module would hide its changed source.

@@ -1,6 +1,6 @@
 """The configuration file: its options, their defaults, and one clear line for everything that is wrong in it.
 
-The tables `NODE`, `PEER` and `LINK` are the contract: `default_config.cfg` and the documentation follow them.
+The tables `NODE`, `PEER`, `LINK` and `WEB` are the contract: `default_config.cfg` and the documentation follow them.
 """
 
 from __future__ import annotations
@@ -8,18 +8,20 @@ from __future__ import annotations
 import ast
 import configparser
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg import consistency, linktypes, values
+from alagg import consistency, linktypes, values, webconfig
 from alagg.engine.scheduler import SCHEDULERS
+from alagg.option import Option as Option  # noqa: PLC0414 - this module offers it
 from alagg.ports import PORTS
 from alagg.values import Network as Network  # noqa: PLC0414 - this module offers it
 from alagg.values import UdpAddress, counted, similar
+from alagg.webconfig import WEB, WebConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class ConfigError(ValueError):
@@ -32,20 +34,6 @@ TCP_QUEUE_OFFSET: Final = 1024
 """The NFQUEUE for TCP super-packets is this far from the first one, modulo 65536."""
 MAX_WORKERS: Final = 16
 """As many lanes as the header has room for (`alagg.engine.header.LANES`)."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """One key of a section."""
-
-    key: str
-    default: str | None
-    """The text that stands for a missing key; None where the key must be there."""
-    parse: Callable[[str], Any]
-    comment: str
-    """What it does and which values it takes, for `default_config.cfg`."""
-    example: str = ""
-    """A value to show where there is no default."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +113,8 @@ class Config:
     log_level: str
     log_format: str
     peers: tuple[PeerConfig, ...]
+    web: WebConfig = field(default_factory=WebConfig)
+    """For `alagg web`; the node itself has no use for it."""
 
     @property
     def links(self) -> tuple[LinkConfig, ...]:
@@ -245,6 +235,10 @@ LINK: Final = (
            "what keeps to the rate: sender (the node itself) | tbf (the interface's root queueing discipline)"),
 )
 
+_SINGLE: Final = ("alagg", "web")
+"""Sections without a name, each of which may be left out."""
+_SECTIONS: Final = "[alagg], [peer NAME], [link NAME], [web]"
+
 
 # --- files ------------------------------------------------------------------------------------------------------
 
@@ -305,7 +299,7 @@ def _parse(path: Path) -> configparser.ConfigParser:
         ) from None
     except configparser.MissingSectionHeaderError as error:
         raise ConfigError(
-            f"{path}: line {error.lineno}: stands before any section; allowed: [alagg], [peer NAME], [link NAME]"
+            f"{path}: line {error.lineno}: stands before any section; allowed: {_SECTIONS}"
         ) from None
     except configparser.ParsingError as error:
         line, quoted = error.errors[0]
@@ -331,7 +325,13 @@ class _Reader:
         self._check_links(links, node["device"])
         self._check_capture(node)
         built = tuple(PeerConfig(name=name, links=self._links_of(name, links), **peers[name]) for name in peers)
-        return Config(path=self.path, peers=built, **node)
+        return Config(path=self.path, peers=built, web=self._web(), **node)
+
+    def _web(self) -> WebConfig:
+        web = WebConfig(**self._values("web", WEB, {})) if self.parser.has_section("web") else WebConfig()
+        if wrong := webconfig.contradiction(web):
+            raise ConfigError(f"{self.path}: [web] {wrong}")
+        return web
 
     def _sections(self) -> dict[str, list[str]]:
         """Sort the sections by kind and refuse unknown ones."""
@@ -339,12 +339,12 @@ class _Reader:
         for section in self.parser.sections():
             kind, _, name = section.partition(" ")
             name = name.strip()
-            if section == "alagg":
+            if section in _SINGLE:
                 continue
             if kind not in names or not re.fullmatch(r"[\w.-]{1,32}", name):
-                hint = similar(kind, ("alagg", *names)) if kind not in names else ""
+                hint = similar(kind, (*_SINGLE, *names)) if kind not in names else ""
                 raise ConfigError(
-                    f"{self.path}: [{section}] is not a section; allowed: [alagg], [peer NAME], [link NAME] "
+                    f"{self.path}: [{section}] is not a section; allowed: {_SECTIONS} "
                     f"(NAME: 1 to 32 letters, digits, '_', '.', '-'){hint}"
                 )
             if section != f"{kind} {name}":

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from alagg.config import LINK, NODE, PEER
+from alagg.webconfig import WEB
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,6 +34,9 @@ _SECOND: Final = """\
 
 # A link over the Internet has type = udp and remote = 203.0.113.5:7311; the peer's has local = 0.0.0.0:7311 instead.
 """
+_WEB: Final = """\
+# The dashboard and the API, for `alagg web`, a process of its own without any rights.
+"""
 
 
 def text() -> str:
@@ -44,6 +48,7 @@ def text() -> str:
             _PEER + _section("peer office", PEER, inherited={option.key for option in NODE}),
             _LINK + _section("link fibre", LINK),
             _SECOND,
+            _WEB + _section("web", WEB),
         )
     )
 

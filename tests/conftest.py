@@ -20,6 +20,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# A browser is no small thing to install: `make test-browser`.
+collect_ignore = [] if os.environ.get("ALAGG_TEST_BROWSER") else ["browser"]
+
+
 def pytest_report_header() -> str:
     """Say which form the tests are about."""
     return f"alagg: engine {form.engine()}, edges {form.edges()}"

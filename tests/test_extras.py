@@ -33,4 +33,4 @@ def test_what_is_there_is_imported() -> None:
 def test_extras_that_are_named_exist() -> None:
     project = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     section = project.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    assert {"metrics", "monitor", "dev"} <= set(re.findall(r"^(\w+) = \[", section, re.MULTILINE))
+    assert {"browser", "metrics", "monitor", "web", "dev"} <= set(re.findall(r"^(\w+) = \[", section, re.MULTILINE))

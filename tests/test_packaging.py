@@ -73,9 +73,28 @@ def test_unit_allows_what_the_node_needs() -> None:
     assert (allowed["StartLimitIntervalSec"], allowed["RestartPreventExitStatus"]) == (["0"], ["2"])
 
 
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd")
+def test_unit_of_the_web_process_leaves_it_hardly_anything(tmp_path: Path) -> None:
+    unit = tmp_path / "alagg-web@.service"
+    shutil.copy(ROOT / "alagg/contrib/alagg-web@.service", unit)
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=10", "--no-pager", str(unit)]  # 1.0
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_unit_of_the_web_process_waits_for_what_it_tells_of() -> None:
+    unit = (ROOT / "alagg/contrib/alagg-web@.service").read_text()
+    assert "\nRestartPreventExitStatus=2\n" in unit
+    assert "\nType=notify\n" in unit
+    assert "\nCapabilityBoundingSet=\n" in unit
+
+
 def test_plain_form_installs_where_there_is_no_compiler(sdist: Path, tmp_path: Path) -> None:
     names = zipfile.ZipFile(build(sdist, "build_wheel", tmp_path)).namelist()
     assert sources((".py", ".pyx", ".pxd", ".pyi", ".lua", ".cfg", ".typed")) <= set(names)
-    assert {"alagg/contrib/alagg@.service", "alagg/contrib/alagg-iptables"} <= set(names)
+    page = ("index.html", "main.js", "page.css", "vendor/uPlot.iife.min.js")
+    assert {f"alagg/web/page/{name}" for name in page} <= set(names)
+    contrib = ("alagg@.service", "alagg-web@.service", "alagg-iptables")
+    assert {f"alagg/contrib/{name}" for name in contrib} <= set(names)
     assert not [name for name in names if name.endswith((".c", ".so"))]
     assert not [name for name in names if not name.startswith("alagg")]

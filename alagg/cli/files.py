@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 FILES: Final = {
     "config": ("default_config.cfg", "every option with its default"),
     "unit": ("contrib/alagg@.service", "the systemd unit"),
+    "web-unit": ("contrib/alagg-web@.service", "the systemd unit of the dashboard"),
     "rules": ("contrib/alagg-iptables", "the rules without Python, for manage_host = no"),
     "wireshark": ("tools/alagg.lua", "the dissector for Wireshark and tshark"),
     "grafana": ("contrib/grafana.json", "a dashboard for Grafana"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TIMEOUT: Final = 5.0
@@ -17,6 +19,15 @@ MAX_ANSWER: Final = 64 << 20
 
 class ControlError(Exception):
     """Why no answer came, in one line for the user."""
+
+
+class NodeRefusesError(ControlError):
+    """The node answers that it does not do what was asked."""
+
+    def __init__(self, socket_path: Path, why: str) -> None:
+        """Take the node's own words."""
+        super().__init__(f"the node at {socket_path} refuses: {why}")
+        self.why = why
 
 
 def request(socket_path: Path, command: str, timeout: float = TIMEOUT) -> dict[str, Any]:
@@ -30,12 +41,34 @@ def request(socket_path: Path, command: str, timeout: float = TIMEOUT) -> dict[s
     Raises:
         ControlError: nothing listens there, it may not be used, it does not answer, or it refuses the command.
     """
+    with said(socket_path, command, timeout) as connection, _readable(socket_path, timeout):
+        text = _read(connection)
+    return answer(socket_path, text)
+
+
+def said(socket_path: Path, command: str, timeout: float = TIMEOUT) -> socket.socket:
+    """Send one command, and give the connection on which the answer comes.
+
+    Raises:
+        ControlError: nothing listens there, it may not be used, or it does not take the command.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        with _readable(socket_path, timeout):
             connection.settimeout(timeout)
             connection.connect(str(socket_path))
             connection.sendall(f"{command}\n".encode())
-            text = _read(connection)
+    except ControlError:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def _readable(socket_path: Path, timeout: float) -> Iterator[None]:
+    """Say what went wrong in one line."""
+    try:
+        yield
     except (FileNotFoundError, ConnectionRefusedError):
         raise ControlError(f"no node listens at {socket_path}; is it running?") from None
     except PermissionError:
@@ -46,7 +79,6 @@ def request(socket_path: Path, command: str, timeout: float = TIMEOUT) -> dict[s
         raise ControlError(f"the node at {socket_path} does not answer within {timeout:g} s") from None
     except OSError as error:
         raise ControlError(f"cannot talk to the node at {socket_path}: {error.strerror or error}") from None
-    return _answer(socket_path, text)
 
 
 def _read(connection: socket.socket) -> bytes:
@@ -58,13 +90,19 @@ def _read(connection: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def _answer(socket_path: Path, text: bytes) -> dict[str, Any]:
+def answer(socket_path: Path, text: bytes) -> dict[str, Any]:
+    """Read an answer.
+
+    Raises:
+        ControlError: it is none of a node.
+        NodeRefusesError: it is a refusal.
+    """
     try:
-        answer = json.loads(text)
+        found = json.loads(text)
     except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
+        found = None
+    if not isinstance(found, dict):
         raise ControlError(f"the answer of {socket_path} is not understood; is it a node of this version?")
-    if "error" in answer:
-        raise ControlError(f"the node at {socket_path} refuses: {answer['error']}")
-    return answer
+    if "error" in found:
+        raise NodeRefusesError(socket_path, str(found["error"]))
+    return found

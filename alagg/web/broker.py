@@ -1,0 +1,105 @@
+"""The part that stays root: it opens the node's socket for the web process, and says there only what it knows."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from alagg.control.client import ControlError, said
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORDS: Final = ("status", "events")
+"""What the web process may ask the node for."""
+CHANGES: Final = ("block", "unblock", "set")
+"""What it may have done to a link."""
+VALUES: Final = frozenset({"weight", "rate"})
+"""What it may set of a link; nothing of it is written to a file."""
+_OPENED: Final = b"+"
+"""Answer that a connection comes with; else the answer says why there is none."""
+_MAX_ANSWER: Final = 4096
+_MAX_QUESTION: Final = 4096
+"""Bytes, as the node itself takes them (`alagg.control.clients.MAX_REQUEST`)."""
+
+
+class Door(Protocol):
+    """The way to the node."""
+
+    def open(self, word: str) -> socket.socket:
+        """Ask the node for one of `WORDS`, or for a change to a link, and give the connection for its answer.
+
+        Raises:
+            ControlError: it cannot be reached.
+        """
+
+
+class Direct:
+    """The way of a process that may use the control socket itself, by its group."""
+
+    def __init__(self, path: Path) -> None:
+        """Use the socket at `path`."""
+        self._path = path
+
+    def open(self, word: str) -> socket.socket:
+        """See `Door`."""
+        return said(self._path, word)
+
+
+class Brokered:
+    """The way through a broker."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        """Ask at the other end of `channel`; it keeps messages apart (SOCK_SEQPACKET)."""
+        self._channel = channel
+
+    def open(self, word: str) -> socket.socket:
+        """See `Door`; it is asked by one thread at a time."""
+        try:
+            self._channel.sendall(word.encode())
+            answer, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_ANSWER, 1)
+        except OSError as error:
+            raise ControlError(f"the broker is gone: {error.strerror or error}") from None
+        if not descriptors:
+            raise ControlError(answer.decode(errors="replace") or "the broker is gone")
+        return socket.socket(fileno=descriptors[0])
+
+
+def serve(channel: socket.socket, path: Path) -> None:
+    """Open connections to the node at `path` for who asks on `channel`, until that end closes it."""
+    while word := channel.recv(_MAX_QUESTION):
+        try:
+            with said(path, _known(word.decode(errors="replace"))) as connection:
+                socket.send_fds(channel, [_OPENED], [connection.fileno()])
+        except ControlError as error:
+            channel.sendall(str(error).encode()[:_MAX_ANSWER])
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+
+def _known(question: str) -> str:
+    """Give a question as it is put to the node: in words of our own, whatever else stood there."""
+    word, _, rest = question.partition(" ")
+    if question in WORDS:
+        return question
+    if word == "link" and (change := _change(rest)):
+        return f"link {json.dumps(change)}"
+    raise ControlError(f"the web process may ask for {', '.join(WORDS)}, and to {', '.join(CHANGES)} links")
+
+
+def _change(text: str) -> dict[str, Any]:
+    """Read a change to a link; nothing where it is another thing."""
+    try:
+        change = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if not (isinstance(change, dict) and change.get("do") in CHANGES and _names(change)):
+        return {}
+    values = change.get("values", {})
+    return change if isinstance(values, dict) and values.keys() <= VALUES else {}
+
+
+def _names(change: dict[str, Any]) -> bool:
+    known = change.keys() <= {"do", "link", "peer", "values"}
+    return known and all(isinstance(change.get(key), str) for key in ("do", "link", "peer"))
