@@ -8,7 +8,8 @@ cdef int64_t _OVERHEAD
 cdef int64_t _SLOTS, _MAX_BYTES, _DOUBT, _BELIEVED
 cdef double _FRESH
 
-cdef double _MAX_TIMEOUT
+cdef double _MAX_TIMEOUT, _WATCH_INTERVAL
+cdef int64_t _WATCHED
 
 cdef class Lateness:
     cdef public object mean
@@ -42,6 +43,9 @@ cdef class Reorder:
     cdef _Arrival _latest
     cdef double _gap_since
     cdef object _gaps
+    cdef int64_t _highest
+    cdef dict _watched
+    cdef double _next_watch
 
     cpdef int64_t ahead(self, int64_t sequence) noexcept
     @cython.locals(number=int64_t, ahead=int64_t)
@@ -55,6 +59,7 @@ cdef class Reorder:
     cpdef expire(self, double now, list out)
     @cython.locals(others=list)
     cdef _hold(self, int64_t number, object item, double now, list out)
+    cdef _watch(self, int64_t number, double now)
     @cython.locals(arrival=_Arrival)
     cdef _arrived(self, int64_t number, double now)
     cdef bint _goes_on(self, _Arrival arrival, double now, double timeout) except -1
@@ -73,4 +78,4 @@ cdef class Reorder:
     cdef _gap_moved(self, double now)
     @cython.locals(arrival=_Arrival)
     cdef _forget_released(self)
-    cdef _late(self, int64_t number)
+    cdef _late(self, int64_t number, double now)

@@ -37,6 +37,10 @@ GAPS: Final = 8
 """Gaps given up of late that are remembered: a packet out of one of them was later than the timeout."""
 MAX_TIMEOUT: Final = 0.5
 """Seconds; the longest automatic timeout: later than this a packet is better lost."""
+WATCHED: Final = 32
+"""Missing numbers that are watched for, to learn how late those come behind which nothing could be released."""
+WATCH_INTERVAL: Final = 0.02
+"""Seconds between two numbers that begin to be watched for: together they cover more than the longest timeout."""
 
 
 Item = bytes | Piece
@@ -50,6 +54,8 @@ _DOUBT: Final = DOUBT
 _BELIEVED: Final = BELIEVED
 _FRESH: Final = FRESH
 _OVERHEAD: Final = OVERHEAD
+_WATCHED: Final = WATCHED
+_WATCH_INTERVAL: Final = WATCH_INTERVAL
 
 
 class _Arrival:
@@ -126,8 +132,13 @@ class Reorder:
         self._latest = _Arrival(0.0, 0)
         """The last of them."""
         self._gap_since = 0.0
-        self._gaps: deque[tuple[int, int]] = deque(maxlen=GAPS)
-        """The gaps that were given up last: their first number, and the first behind them."""
+        self._gaps: deque[tuple[int, int, float]] = deque(maxlen=GAPS)
+        """The gaps that were given up last: their first number, the first behind them, and since when they were."""
+        self._highest = 0
+        """The highest number that came."""
+        self._watched: dict[int, float] = {}
+        """Missing numbers, and when the first one behind them came."""
+        self._next_watch = float("-inf")
 
     @property
     def timeout(self) -> float:
@@ -151,7 +162,7 @@ class Reorder:
             if self.held:
                 self._fill(now, out)
         elif ahead < 0:
-            self._late(number)
+            self._late(number, now)
             out.append(item)
         elif self.fixed == 0:
             out.append(item)
@@ -204,7 +215,8 @@ class Reorder:
             self._skip_gap(0.0, out)
         self._arrivals.clear()
         self._numbers.clear()
-        self._started = False
+        self._watched.clear()
+        self._started, self._highest = False, 0
 
     def _hold(self, number: int, item: Item, now: float, out: list[Item]) -> None:
         if number - self._next > _SLOTS:
@@ -213,6 +225,7 @@ class Reorder:
                 out.append(item)
                 self._next = number + 1
                 return
+        self._watch(number, now)
         if not self.held:
             self._gap_since = now
         others = self._items.get(number)
@@ -233,6 +246,23 @@ class Reorder:
             self.crowded += 1
             while self.held and self._store.is_too_much(self._bytes):
                 self._skip_gap(now, out)
+
+    def _watch(self, number: int, now: float) -> None:
+        """Measure how late a number is that was watched for; of one that is ahead of all, watch for the one before.
+
+        Where many are lost, the first gap is hardly ever one that is filled: what its filling says would be missed.
+        """
+        if number <= self._highest:
+            since = self._watched.pop(number, None)
+            if since is not None:
+                self.lateness.sample(now - since)
+            return
+        if number - 1 > max(self._highest, self._next - 1) and now >= self._next_watch:
+            self._next_watch = now + _WATCH_INTERVAL
+            if len(self._watched) >= _WATCHED:
+                del self._watched[next(iter(self._watched))]
+            self._watched[number - 1] = now
+        self._highest = number
 
     def _arrived(self, number: int, now: float) -> None:
         arrival = self._latest
@@ -278,7 +308,7 @@ class Reorder:
         number = self._lowest()
         if number > self._next:
             self.given_up += number - self._next
-            self._gaps.append((self._next, number))
+            self._gaps.append((self._next, number, self._gap_since))
         self._next = number
         self._release(out)
         self._gap_moved(now)
@@ -320,14 +350,14 @@ class Reorder:
                 return
             self._arrivals.popleft()
 
-    def _late(self, number: int) -> None:
+    def _late(self, number: int, now: float) -> None:
         """Count a packet that came behind its number's turn.
 
-        One out of a gap that was given up was later than the timeout, nobody knows by how much; of others, from
-        before the first or out of nowhere, nobody has waited for.
+        One out of a gap that was given up shows how late packets come that are not lost; of others, from before the
+        first or out of nowhere, nobody has waited for. None more than doubles the timeout: who knows who sent it.
         """
         self.late += 1
-        for first, stop in self._gaps:
+        for first, stop, since in self._gaps:
             if first <= number < stop:
-                self.lateness.sample(2 * self.timeout)
+                self.lateness.sample(min(now - since, 2 * self.timeout))
                 return

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alagg.engine.reorder import INITIAL_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, Lateness
+from alagg.engine.reorder import INITIAL_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, WATCHED, Lateness
 from tests.engine.test_reorder import TIMEOUT, Script, item
 
 
@@ -64,3 +64,43 @@ def test_number_that_two_packets_claim_is_released_with_both() -> None:
     script.push(1)
     assert script.out() == [1, 2, 22]
     assert (script.reorder.held, script.reorder.deadline()) == (0, inf)
+
+
+def test_packet_of_a_gap_that_all_links_had_passed_was_no_later_than_it_was() -> None:
+    script = Script(timeout=None)
+    script.push(2, now=1.0)
+    script.reorder.passed_by_all(2, 1.0, script.released)
+    script.push(1, now=1.004)
+    assert script.out() == [2, 1]
+    assert (script.reorder.late, script.reorder.lateness.mean) == (1, pytest.approx(0.004))
+
+
+def test_late_packet_of_whatever_age_at_most_doubles_the_timeout_in_its_mean() -> None:
+    script = Script(timeout=None)
+    script.push(2, now=1.0)
+    script.reorder.expire(1.0 + INITIAL_TIMEOUT, script.released)
+    script.push(1, now=100.0)
+    assert script.reorder.lateness.mean == 2 * INITIAL_TIMEOUT
+
+
+def test_lateness_is_learnt_behind_gaps_that_nobody_fills() -> None:
+    """One number in ten is lost, and each other one comes 8 ms late: none of these is ever the next one."""
+    script = Script(timeout=None)
+    script.reorder.lateness.sample(MAX_TIMEOUT)
+    script.push(*range(1, 20))
+    for step in range(18, 1000):
+        now = step / 1000
+        script.reorder.expire(now, script.released)
+        if step % 10:
+            script.push(2 * step, now=now)
+            script.push(2 * step - 15, now=now)
+    assert script.reorder.timeout < 0.02
+    assert script.reorder.late == 0
+
+
+def test_numbers_that_are_watched_for_are_few() -> None:
+    script = Script(timeout=None)
+    for step in range(1, 3 * WATCHED):
+        script.push(2 * step, now=float(step))
+    script.push(*range(1, 6 * WATCHED, 2), now=200.0)
+    assert script.reorder.held == 0
