@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from alagg.values import counted
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 READS_COPIES: Final = frozenset({"redundant"})
 """Schedulers that `copies` means something to."""
+_MULTICAST: Final = ipaddress.IPv4Network("224.0.0.0/4")
 READS_WEIGHT: Final = frozenset({"weighted"})
 """Schedulers that `weight` means something to."""
 
@@ -25,7 +27,7 @@ def contradiction(config: Config) -> str:
 
 def warnings(config: Config) -> list[str]:
     """Say what may not work as it is meant, one line each, with the section and the option."""
-    return [line for check in (_weights, _fewer_links, _overlaps, _families, _forwarding) for line in check(config)]
+    return [line for check in _DOUBTS for line in check(config)]
 
 
 # --- what cannot work ---------------------------------------------------------------------------------------------
@@ -111,6 +113,23 @@ def _udp(config: Config) -> Iterator[str]:
 # --- what may not work --------------------------------------------------------------------------------------------
 
 
+def _pacing(config: Config) -> Iterator[str]:
+    for link in config.links:
+        if link.rate is None and link.pacing != "sender":
+            yield f"[link {link.name}] pacing = {link.pacing}: without a rate it changes nothing"
+
+
+def _wide(config: Config) -> Iterator[str]:
+    """Look for destinations that take what no peer can be given; IPv6 has a route of its own for multicast."""
+    for peer in config.peers:
+        for network in peer.destinations:
+            if network.version == 4 and network.overlaps(_MULTICAST):
+                yield (
+                    f"[peer {peer.name}] destinations = {network}: contains multicast ({_MULTICAST}), which is lost "
+                    f"where no route of its own leads it elsewhere (ip route add {_MULTICAST} dev …)"
+                )
+
+
 def _weights(config: Config) -> Iterator[str]:
     for peer in config.peers:
         weighted = [link.name for link in peer.links if link.weight != 1]
@@ -154,3 +173,6 @@ def _forwarding(config: Config) -> Iterator[str]:
         yield "[alagg] chains has FORWARD, but networks is empty: what peers send to hosts behind this one is refused"
     if config.networks and "FORWARD" not in config.chains:
         yield "[alagg] networks is set, but chains lacks FORWARD: what hosts behind this one send is not caught"
+
+
+_DOUBTS: Final = (_weights, _pacing, _fewer_links, _overlaps, _wide, _families, _forwarding)

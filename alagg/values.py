@@ -163,10 +163,16 @@ def rate(text: str) -> int | None:
     return round(value)
 
 
+_EVERYONE: Final = ipaddress.ip_network("255.255.255.255")
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+"""IPv4 addresses as IPv6 sockets see them: no packet bears them (RFC 4291, section 2.5.5.2)."""
+
+
 def _network(text: str) -> Network:
     network = ipaddress.ip_network(text)
-    nowhere = network.is_unspecified and network.num_addresses == 1
-    if network.is_multicast or network.is_loopback or network.is_link_local or nowhere:
+    nowhere = network.num_addresses == 1 and (network.is_unspecified or network == _EVERYONE)
+    mapped = network.version == 6 and network.subnet_of(_MAPPED)
+    if network.is_multicast or network.is_loopback or network.is_link_local or nowhere or mapped:
         raise ValueError(text)
     return network
 

@@ -110,6 +110,8 @@ WRONG = [
     (peer("destinations = 10.99.0.2/24"), "[peer office] destinations = 10.99.0.2/24", "no host bits"),
     (peer("destinations = fd99::2/64"), "[peer office] destinations = fd99::2/64", "no host bits"),
     (peer("destinations = 127.0.0.1"), "[peer office] destinations = 127.0.0.1", "unicast"),
+    (peer("destinations = 255.255.255.255"), "[peer office] destinations = 255.255.255.255", "unicast"),
+    (peer("destinations = ::ffff:10.99.0.2"), "[peer office] destinations = ::ffff:10.99.0.2", "unicast"),
     (peer("destinations = ff02::1"), "[peer office] destinations = ff02::1", "unicast"),
     (peer("destinations = 0.0.0.0"), "[peer office] destinations = 0.0.0.0", "unicast"),
     (peer("destinations = 169.254.1.1"), "[peer office] destinations = 169.254.1.1", "not link-local"),

@@ -60,6 +60,8 @@ def test_a_hub_may_let_its_peers_send_to_each_other(tmp_path: Path) -> None:
         ("copies = 2\n" + PEER + LINKS + HOME + RADIO, "[peer home] copies = 2: it has 1 link; each packet goes"),
         ("addresses = 10.99.0.1, fd99::1\n" + PEER + LINKS, "addresses = 10.99.0.1/32: lies within 10.99.0.0/24"),
         ("networks = 10.99.0.128/25\nchains = FORWARD\n" + PEER + LINKS, "networks = 10.99.0.128/25: lies within"),
+        (PEER + LINKS + TBF, "[link copper] pacing = tbf: without a rate it changes nothing"),
+        (PEER.replace("10.99.0.0/24", "128.0.0.0/1") + LINKS, "128.0.0.0/1: contains multicast (224.0.0.0/4)"),
         ("addresses = 10.97.0.1\n" + PEER + LINKS, "addresses: has no IPv6 address"),
         ("chains = OUTPUT, FORWARD\n" + PEER + LINKS, "networks is empty"),
         ("networks = 10.97.0.0/16\n" + PEER + LINKS, "chains lacks FORWARD"),

@@ -20,6 +20,8 @@ Status = dict[str, Any]
 
 SUSPICIOUS_LOSS: Final = 0.01
 """Share of lost frames from which a link is called bad."""
+FEW: Final = 2
+"""Fewer lost frames than this say nothing: an idle link carries hardly more than a hundred in ten seconds."""
 MINUTE: Final = 60.0
 """Seconds for which something that has happened counts as now."""
 _LOSS_TIME: Final = "in the last 10 s"
@@ -59,10 +61,10 @@ def faults(link: Status) -> list[str]:
         found.append(str(link.get("reason") or f"is {link.get('state', 'in an unknown state')}"))
     elif link.get("reason") and link.get("state") == "up":
         found.append(str(link["reason"]))
-    if (link.get("loss") or 0) >= SUSPICIOUS_LOSS:
-        found.append(_lost(link))
-    if (link.get("tx_loss") or 0) >= SUSPICIOUS_LOSS and link.get("state") == "up":
-        found.append(f"the peer missed {percent(link['tx_loss'])} of what was sent {_LOSS_TIME}")
+    if _is_lossy(link, "loss", "rx_expected"):
+        found.append(f"lost {_lost(link, 'loss', 'rx_expected')} {_LOSS_TIME}")
+    if link.get("state") == "up" and _is_lossy(link, "tx_loss", "tx_expected"):
+        found.append(f"the peer missed {_lost(link, 'tx_loss', 'tx_expected')} of late")
     # A link with a rate of its own is full whenever there is more than that: so it was asked.
     keys = [key for key in _FAULTS if not (key == "tx_dropped_full" and link.get("rate_bps"))]
     return found + [_share(link, key) for key in keys if _recent(link).get(key)]
@@ -78,11 +80,14 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _lost(link: Status) -> str:
-    expected = int(link.get("rx_expected") or 0)
-    if not expected:
-        return f"lost {percent(link['loss'])} {_LOSS_TIME}"
-    return f"lost {count(round(link['loss'] * expected))} of {count(expected)} frames {_LOSS_TIME}"
+def _is_lossy(link: Status, share: str, expected: str) -> bool:
+    loss, among = link.get(share) or 0, link.get(expected) or 0
+    return loss >= SUSPICIOUS_LOSS and (not among or round(loss * among) >= FEW)
+
+
+def _lost(link: Status, share: str, expected: str) -> str:
+    loss, among = link[share], int(link.get(expected) or 0)
+    return f"{count(round(loss * among))} of {count(among)} frames" if among else percent(loss)
 
 
 def _share(link: Status, key: str) -> str:
@@ -127,6 +132,9 @@ def _notes(status: Status) -> Iterator[str]:
     yield from _rules(status)
     for link in status.get("links", ()):
         recent = _recent(link)
+        if 0 < (link.get("path_mtu") or 0) < (link.get("mtu") or 0):
+            wider = f"although {link.get('interface') or 'its interface'} takes {link['mtu']}"
+            yield f"{link['name']}: frames of at most {link['path_mtu']} bytes get through, {wider}"
         if link.get("rate_bps") and recent.get("tx_dropped_full"):
             yield f"{link['name']}: {_share(link, 'tx_dropped_full')}: it has a rate, the others carry the rest"
         past = [key for key in _FAULTS if recent and link.get(key) and not recent.get(key)]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alagg.engine.control import OWNS, REFUSES, TAKES, Hello, scheduler_name
 from alagg.engine.header import VERSION
+from alagg.engine.state import NEW, SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from alagg.engine.addresses import Network
+
+
+_NAMED: Final = 4
+"""Links that are named at most."""
 
 
 class FarEnd:
@@ -68,11 +73,22 @@ def advice(
     if not found:
         found += _refusals(far.networks.get(REFUSES, ()))
     if hello.links != len(links):
-        found.append(f"the peer has {hello.links} links to this node, this node has {len(links)} to it")
-    theirs = hello.probe_interval / 1e6
-    if not 1 / 20 < theirs / probe_interval < 20:
-        found.append(f"the peer probes each {theirs:g} s, this node each {probe_interval:g} s")
+        theirs, ours = _links(hello.links), _links(len(links))
+        found.append(f"the peer has {theirs} to this node, this node has {ours} to it{_mute(links)}")
+    interval = hello.probe_interval / 1e6
+    if not 1 / 20 < interval / probe_interval < 20:
+        found.append(f"the peer probes each {interval:g} s, this node each {probe_interval:g} s")
     return found
+
+
+def _links(number: int) -> str:
+    return f"{number} link{'' if number == 1 else 's'}"
+
+
+def _mute(links: Mapping[str, str]) -> str:
+    """Name the links that the peer may lack: those that it does not answer on."""
+    found = [name for name, state in links.items() if state in (NEW, SILENT)]
+    return f"; it does not answer on {', '.join(found[:_NAMED])}" if found else ""
 
 
 def _refusals(addresses: Sequence[Network]) -> list[str]:

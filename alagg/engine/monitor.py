@@ -293,6 +293,8 @@ class Monitor:
         """Begin a state."""
         if state == NEW:
             self._last_answer = now
+        if state in (SILENT, DOWN):
+            self.path_mtu.interrupt()
         if state in (NEW, SUSPECT):
             self.next_time = now
         self.busy(now)

@@ -26,7 +26,9 @@ STEPS: Final = 8
 GRAIN: Final = 1
 """Bytes to which the size is found."""
 AGAIN: Final = 10.0
-"""Seconds after which a narrow path is tried at its full size again."""
+"""Seconds after which a narrow path is tried at its full size again; twice as long after each try in vain."""
+AGAIN_AT_LAST: Final = 600.0
+"""The longest such time (PMTU_RAISE_TIMER, RFC 8899, section 5.1.1): each try is a lost frame."""
 
 
 class PathMtu:
@@ -39,12 +41,14 @@ class PathMtu:
         self._lost = 0
         """Large probes without an answer."""
         self._small = 0
-        """Small probes that were answered since a large one was."""
+        """Small probes that were answered since the first one of these, or the last step of the search."""
         self._low = self._high = 0
         """While the path is searched: what arrives, and what does not; else 0."""
         self._asked_at = float("-inf")
         """When the last sizes were tried, or the full one was."""
         self._step = 1
+        self._again = AGAIN
+        """Seconds after which the full size is tried again."""
 
     def sizes(self, now: float, patience: float) -> list[int]:
         """Give the sizes of the probes to send now, as frames in bytes.
@@ -56,13 +60,15 @@ class PathMtu:
         if self._high:
             return self._search(now, patience)
         self._count += 1
-        if self._link.path_mtu and now - self._asked_at >= AGAIN:
-            self._asked_at = now
+        if self._link.path_mtu and now - self._asked_at >= self._again:
+            self._asked_at, self._again = now, min(2 * self._again, AGAIN_AT_LAST)
             return [SMALLEST, self._link.mtu]
         if self._lost >= LOST and self._small >= LOST:
             self._low, self._high = min(FLOOR, self._link.room - 1), self._link.room
             return self._try(now)
         if self._lost or self._count % EVERY == 1:
+            if not self._lost:
+                self._small = 0
             self._lost += 1
             return [SMALLEST, self._link.room]
         return [SMALLEST]
@@ -75,14 +81,21 @@ class PathMtu:
         self._lost = self._small = 0
         if size >= self._link.mtu:
             self._link.path_mtu = self._low = self._high = 0
+            self._again = AGAIN
         elif self._high:
             self._low = max(self._low, size)
         elif self._link.path_mtu:
             self._link.path_mtu = max(self._link.path_mtu, size)
 
+    def interrupt(self) -> None:
+        """Give the search up, and what speaks for one: nobody answers, whatever the size."""
+        self._low = self._high = self._lost = self._small = 0
+
     def forget(self) -> None:
         """Begin anew: the interface has another MTU, or the link leads another way."""
-        self._link.path_mtu = self._low = self._high = self._lost = self._small = self._count = 0
+        self.interrupt()
+        self._link.path_mtu = self._count = 0
+        self._again = AGAIN
 
     def _search(self, now: float, patience: float) -> list[int]:
         """Wait for the answers to what was tried; then look more closely between what arrives and what does not."""

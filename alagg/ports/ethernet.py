@@ -132,7 +132,7 @@ class EthernetPort:
     def set_remotes(self, remotes: Iterable[bytes]) -> None:
         """Take frames from these addresses from now on, and from no others; with `BROADCAST` among them, from all."""
         self._prefixes = {remote: remote + self.suffix for remote in remotes}
-        _attach_filter(self._receiving, _filter(self._prefixes, self._ethertype, self._lanes))
+        attach_filter(self._receiving, _filter(self._prefixes, self._ethertype, self._lanes))
 
     def set_own_mac(self, mac: bytes) -> None:
         """Send from this address from now on, if it is known; the kernel itself knows what comes to it."""
@@ -305,7 +305,7 @@ def _search(entries: list[tuple[int, list[int]]]) -> list[Instruction]:
     return [(_JUMP_AT_LEAST, 0, 1, entries[middle][0]), (_JUMP, 0, 0, len(left)), *left, *right]
 
 
-def _attach_filter(sock: socket.socket, program: list[Instruction]) -> None:
+def attach_filter(sock: socket.socket, program: list[Instruction]) -> None:
     """Attach a filter in the place of the one before, if any."""
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
     buffer = ctypes.create_string_buffer(code, len(code))

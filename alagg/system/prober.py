@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 0.5
 """Seconds to wait for all answers together."""
+LISTENING: Final = 2.4
+"""How many times as long to listen where one stays away: a node that nobody answers probes once a second."""
 
 
 @dataclass
@@ -86,11 +88,14 @@ def probe(config: Config, timeout: float = TIMEOUT, leave: Collection[str] = ())
     with ExitStack() as stack:
         listeners = _listen(config, stack)
         try:
+            start = time.monotonic()
             _send(config, answers, waiting, leave)
             _receive(waiting, timeout)
         finally:
             for _, one in waiting.values():
                 one.port.close()
+        if any(answer.rtt is None and not answer.error for answer, _ in waiting.values()):
+            time.sleep(max(start + LISTENING * timeout - time.monotonic(), 0))
         for link, answer in zip(links, answers, strict=True):
             if answer.rtt is None and link.interface in listeners:
                 known = {other.mac for other in links if other.interface == link.interface}

@@ -34,8 +34,11 @@ def recent(**changes: float) -> dict[str, Any]:
         ({"state": "down", "reason": "3 probes unanswered"}, ["3 probes unanswered"]),
         ({"reason": "proving itself"}, ["proving itself"]),
         ({"loss": 0.009}, []),
+        ({"loss": 1 / 20, "rx_expected": 20}, []),
         ({"loss": 6 / 115}, ["lost 6 of 115 frames in the last 10 s"]),
-        ({"tx_loss": 0.05}, ["the peer missed 5 % of what was sent in the last 10 s"]),
+        ({"tx_loss": 0.05}, ["the peer missed 5 % of late"]),
+        ({"tx_loss": 0.05, "tx_expected": 20}, []),
+        ({"tx_loss": 0.05, "tx_expected": 60}, ["the peer missed 3 of 60 frames of late"]),
         (recent(tx_dropped_full=2), ["2 of 1,000 frames found the link full in the last minute"]),
         (recent(tx_dropped_full=2) | {"rate_bps": 20_000_000}, []),
         (recent(malformed=1, seconds=12.0), ["1 of 10 frames arrived damaged in the last 12 s"]),
@@ -59,6 +62,14 @@ def test_a_link_that_was_given_a_rate_is_full_without_being_bad() -> None:
     link = LINK | recent(tx_dropped_full=500) | {"rate_bps": 20_000_000, "malformed": 0}
     share = "500 of 1,498 frames found the link full in the last minute"
     assert told(link) == ["no link is bad (of 1)", f"  copper: {share}: it has a rate, the others carry the rest"]
+
+
+def test_a_path_that_is_narrower_than_its_interface_is_told() -> None:
+    link = LINK | {"mtu": 1500, "path_mtu": 1400, "interface": "eth1", "malformed": 0, "tx_dropped_full": 0}
+    assert told(link) == [
+        "no link is bad (of 1)", "  copper: frames of at most 1400 bytes get through, although eth1 takes 1500",
+    ]
+    assert len(told(link | {"path_mtu": 1500})) == 1
 
 
 def test_what_does_not_fit_the_peer_is_in_the_verdict() -> None:

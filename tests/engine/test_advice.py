@@ -16,10 +16,13 @@ def far(**hello: int) -> FarEnd:
     return end
 
 
-def said(end: FarEnd, destinations: str = TWO, local: str = ONE, interval: float = 0.1) -> list[str]:
+def said(
+    end: FarEnd, destinations: str = TWO, local: str = ONE, interval: float = 0.1, **states: str
+) -> list[str]:
     return advice(
-        end, destinations=networks(destinations), local=networks(local), links=LINKS, probe_interval=interval
-    )
+        end, destinations=networks(destinations), local=networks(local), links=LINKS | states,
+        probe_interval=interval,
+    )  # fmt: skip
 
 
 def test_nothing_is_said_before_anything_is_known_and_when_all_fits() -> None:
@@ -30,7 +33,9 @@ def test_nothing_is_said_before_anything_is_known_and_when_all_fits() -> None:
 def test_each_misfit_is_named() -> None:
     assert "destinations has 192.0.2.9/32" in said(far(), destinations="192.0.2.9")[0]
     assert "the peer takes packets from 10.0.0.1/32" in said(far(), local="192.0.2.1")[0]
-    assert said(far(links=3)) == ["the peer has 3 links to this node, this node has 2 to it"]
+    assert said(far(links=3)) == ["the peer has 3 links to this node, this node has 2 links to it"]
+    lacking = "the peer has 1 link to this node, this node has 2 links to it; it does not answer on radio"
+    assert said(far(links=1), radio="silent") == [lacking]
     assert said(far(probe_interval=10_000_000), interval=0.01) == ["the peer probes each 10 s, this node each 0.01 s"]
     assert "versions 3 to 4" in said(far(oldest=3, newest=4))[0]
 

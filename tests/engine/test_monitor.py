@@ -261,6 +261,21 @@ def test_path_that_becomes_narrow_and_wide_again_is_followed() -> None:
     assert script.link.room == 1500
 
 
+@pytest.mark.parametrize("rtt", [0.0, 3 * INTERVAL])
+@pytest.mark.parametrize("away", [1, 2, 3, 4, 8, 30, 100])
+def test_path_is_as_wide_as_before_when_the_peer_was_away(rtt: float, away: int) -> None:
+    """It is a restart of the peer's, or a cable that was pulled: nothing of that speaks of sizes."""
+    for before in range(16, 36):
+        script = Script(rtt)
+        narrowest = 1500
+        for step in range(before + away + 40):
+            script.answers = not before <= step < before + away
+            script.monitor.busy(script.now)
+            script.run(1)
+            narrowest = min(narrowest, script.link.room)
+        assert narrowest == 1500, before
+
+
 def test_lossy_link_is_not_taken_for_a_narrow_one_for_long() -> None:
     script = Script()
     script.run(16)

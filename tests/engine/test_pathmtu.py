@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +56,19 @@ def test_a_path_that_widens_is_used_again() -> None:
     assert link.room == 1000
     rounds(path, 1500, round(10 * AGAIN) + 20, first=60)
     assert link.room == 1500
+
+
+def test_a_path_that_stays_narrow_loses_ever_fewer_probes() -> None:
+    path = PathMtu(Link(0, "fibre", 1500))
+    rounds(path, 1000, 60)
+    tries = []
+    for now in range(10, 4000):
+        sizes = path.sizes(float(now), 0.01)
+        for size in sizes:
+            if size <= 1000:
+                path.answered(size)
+        tries += [now for size in sizes if size > 1000]
+    assert [later - former for former, later in pairwise(tries)] == [20, 40, 80, 160, 320, 600, 600, 600, 600, 600]
 
 
 def test_another_mtu_begins_the_search_anew() -> None:

@@ -1,4 +1,4 @@
-"""What happens around a node holds up no packet: a stopped supervisor, a full disk under the log, silent clients."""
+"""What happens around a node holds up no packet: a stopped supervisor, a log that nobody reads, silent clients, …"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -30,7 +30,7 @@ GAP: Final = 0.01
 """Seconds by which an answer may be late, besides what the machine took for itself."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     with running(Lab(links=2)) as built:
         yield built
@@ -107,8 +107,58 @@ def test_a_hundred_silent_clients_hold_up_nothing(lab: Lab) -> None:
     lose_nothing(lab, 3, meanwhile)
 
 
+def test_a_flood_of_netlink_events_holds_up_nothing(lab: Lab) -> None:
+    """Addresses, routes and MTUs of an interface that is no link's come and go, more than the node's socket holds."""
+    lab.a.ip("link add flood type dummy", "link set flood up")
+    place = "192.0.2.{0}/32 dev flood"
+    steps = [f"addr add {place}", "link set flood mtu {1}", f"addr del {place}"]
+    flood = "".join(f"{step}\n".format(number % 250, 1400 + number % 2) for number in range(1000) for step in steps)
+
+    def meanwhile() -> None:
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            lab.a.run(["nice", "-n", "19", "ip", "-batch", "-"], stdin=flood)
+        flap(lab, times=1)
+
+    lose_nothing(lab, 4, meanwhile)
+    lab.await_links()
+    lab.a.ip("link del flood")
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing_nor_the_end(lab: Lab, tmp_path: Path) -> None:
+    """Standard error is a full pipe from the beginning: also the last lines find no room."""
+    place = tmp_path / "node.pipe"
+    os.mkfifo(place)
+    reader = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+    node, log = lab.a.node, lab.a.node.log
+    try:
+        fill(place)
+        node.stop()
+        node.log = place
+        node.start()
+        lab.await_links()
+        lose_nothing(lab, 2, lambda: flap(lab))
+        assert node.stop() == 0
+        assert "NFQUEUE" not in lab.a.run(["iptables-legacy", "-S"]).stdout
+        assert "alagg0" not in lab.a.run(["ip", "link"]).stdout
+    finally:
+        os.close(reader)
+        node.log = log
+    node.start()
+    lab.await_links()
+
+
+def fill(pipe: Path) -> None:
+    """Put as much into a pipe as it takes."""
+    writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.close(writer)
+
+
 def test_a_full_disk_holds_up_nothing(lab: Lab, tmp_path: Path) -> None:
-    """The log's file lies on a disk of 64 kB, which is full."""
+    """The log's file lies on a disk of 64 kB, which is full. The last test: it leaves its node stopped."""
     place = tmp_path / "small"
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "alagg-test", place], check=True)
