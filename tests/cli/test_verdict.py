@@ -64,6 +64,14 @@ def test_a_link_that_was_given_a_rate_is_full_without_being_bad() -> None:
     assert told(link) == ["no link is bad (of 1)", f"  copper: {share}: it has a rate, the others carry the rest"]
 
 
+def test_where_nobody_answers_check_is_named() -> None:
+    silent = LINK | {"state": "silent", "reason": "the peer does not answer", "malformed": 0, "tx_dropped_full": 0}
+    assert told(silent) == [
+        "1 of 1 links is bad", "  copper: the peer does not answer",
+        "  alagg check says what comes instead where nobody answers: another address, another EtherType, or nothing",
+    ]
+
+
 def test_a_path_that_is_narrower_than_its_interface_is_told() -> None:
     link = LINK | {"mtu": 1500, "path_mtu": 1400, "interface": "eth1", "malformed": 0, "tx_dropped_full": 0}
     assert told(link) == [
