@@ -131,7 +131,7 @@ def _notes(status: Status) -> Iterator[str]:
     """Tell what is no fault, or was one more than a minute ago."""
     yield from _rules(status)
     if any(link.get("state") in ("new", "silent") for link in status.get("links", ())):
-        yield "alagg check says what comes instead where nobody answers: another address, another EtherType, or nothing"
+        yield "where nobody answers, alagg check says what comes instead: of another address, of another EtherType"
     for link in status.get("links", ()):
         recent = _recent(link)
         if 0 < (link.get("path_mtu") or 0) < (link.get("mtu") or 0):

@@ -221,6 +221,10 @@ CAPTURE: Final = (
     ),
     Counter("dropped_oversize", COUNTER, "packets", "over 65,531 bytes, which the kernel hands over cut"),
     Counter("dropped_malformed", COUNTER, "packets", "not an IP packet"),
+    Counter(
+        "left_alone", COUNTER, "packets",
+        "neighbour discovery, which is the segment's own: a rule handed it over, and it goes its way",
+    ),
 )  # fmt: skip
 """What is told of the edge where packets are caught."""
 

@@ -10,6 +10,7 @@ class Reader:
     captured: int
     dropped_oversize: int
     dropped_malformed: int
+    left_alone: int
     overruns: int
     disowned: int
     last: int
@@ -22,7 +23,7 @@ class Reader:
         """
 
     def settle(self, queue: int) -> None:
-        """Have the kernel drop the packets that were read from a queue: they are ours.
+        """Have the kernel drop the packets that were read from a queue, since they are ours, and send the others on.
 
         Raises:
             OSError: the kernel cannot be told.

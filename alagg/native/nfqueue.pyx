@@ -66,8 +66,10 @@ DEF HEADERS = 20                # struct nlmsghdr and struct nfgenmsg
 DEF BUFFER = 65536 + 1024       # the largest payload and what may stand before it
 DEF NLMSG_ERROR = 2
 DEF MSG_PACKET = 3 << 8         # NFNL_SUBSYS_QUEUE, NFQNL_MSG_PACKET
+DEF MSG_VERDICT = MSG_PACKET | 1
 DEF MSG_VERDICT_BATCH = MSG_PACKET | 3
 DEF NF_DROP = 0
+DEF NF_ACCEPT = 1
 DEF ATTR_VERDICT_HDR = 2
 DEF ATTR_PACKET_HDR = 1
 DEF ATTR_PAYLOAD = 10
@@ -90,11 +92,14 @@ cdef class Reader:
     cdef readonly int64_t captured
     cdef readonly int64_t dropped_oversize
     cdef readonly int64_t dropped_malformed
+    cdef readonly int64_t left_alone
     cdef readonly int64_t overruns
     cdef readonly int64_t disowned
     cdef readonly uint32_t last
     cdef int _descriptor
     cdef uint32_t _settled
+    cdef uint32_t _spared[MAX_BATCH]
+    cdef unsigned int _spare
     cdef unsigned int _batch
     cdef unsigned char *_buffers
     cdef mmsghdr _messages[MAX_BATCH]
@@ -138,24 +143,30 @@ cdef class Reader:
         return packets, infos
 
     def settle(self, uint16_t queue):
-        cdef Verdict verdict
-        cdef ssize_t sent
         if self.last == self._settled:
             return
+        while self._spare:
+            self._spare -= 1
+            self._decide(queue, MSG_VERDICT, NF_ACCEPT, self._spared[self._spare])
+        self._decide(queue, MSG_VERDICT_BATCH, NF_DROP, self.last)
+        self._settled = self.last
+
+    cdef _decide(self, uint16_t queue, uint16_t kind, uint32_t what, uint32_t number):
+        cdef Verdict verdict
+        cdef ssize_t sent
         memset(&verdict, 0, sizeof(verdict))
         verdict.message.nlmsg_len = sizeof(verdict)
-        verdict.message.nlmsg_type = MSG_VERDICT_BATCH
+        verdict.message.nlmsg_type = kind
         verdict.message.nlmsg_flags = NLM_F_REQUEST
         verdict.queue.res_id = htons(queue)
         verdict.attribute.nla_len = sizeof(nlattr) + sizeof(nfqnl_msg_verdict_hdr)
         verdict.attribute.nla_type = ATTR_VERDICT_HDR
-        verdict.verdict.verdict = htonl(NF_DROP)
-        verdict.verdict.id = htonl(self.last)
+        verdict.verdict.verdict = htonl(what)
+        verdict.verdict.id = htonl(number)
         with nogil:
             sent = send(self._descriptor, &verdict, sizeof(verdict), MSG_DONTWAIT)
         if sent < 0:
             PyErr_SetFromErrno(OSError)
-        self._settled = self.last
 
     def parse(self, bytes message not None):
         """Parse one message from memory, as `read` does: for tests."""
@@ -199,6 +210,11 @@ cdef class Reader:
             elif kind == ATTR_CAP_LEN:
                 oversize = True
             offset += (length + 3) & ~3
+        if _is_neighbour_discovery(payload, payload_size) and self._spare < MAX_BATCH:
+            self.left_alone += 1
+            self._spared[self._spare] = self.last
+            self._spare += 1
+            return
         self.captured += 1
         if oversize:
             self.dropped_oversize += 1
@@ -207,6 +223,13 @@ cdef class Reader:
             infos.append(info)
         else:
             self.dropped_malformed += 1
+
+
+cdef inline bint _is_neighbour_discovery(const unsigned char *packet, Py_ssize_t size) noexcept:
+    return (
+        size > 40 and packet[6] == 58 and packet[7] == 255 and packet[0] >> 4 == 6
+        and 133 <= packet[40] and packet[40] <= 137
+    )
 
 
 cdef inline uint32_t _load32(const unsigned char *place) noexcept:

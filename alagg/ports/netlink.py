@@ -13,15 +13,18 @@ SUBSYSTEM: Final = 3 << 8
 MSG_PACKET: Final = SUBSYSTEM | 0
 """Message type: a packet of a queue (NFQNL_MSG_PACKET)."""
 
-_MSG_VERDICT_BATCH = SUBSYSTEM | 3
+_MSG_VERDICT, _MSG_VERDICT_BATCH = SUBSYSTEM | 1, SUBSYSTEM | 3
 _NLMSG_ERROR = 2
 _NLM_F_REQUEST, _NLM_F_ACK = 1, 4
-_NF_DROP = 0
+_NF_DROP, _NF_ACCEPT = 0, 1
 _ATTR_VERDICT_HDR = 2
 _ATTR_PACKET_HDR, _ATTR_PAYLOAD, _ATTR_CAP_LEN, _ATTR_SKB_INFO = 1, 10, 13, 14
 _ATTR_TYPE_MASK = 0x3FFF
 _HEADERS = 20  # struct nlmsghdr and struct nfgenmsg
 _BUFFER = 65536 + 1024  # the largest payload and what may stand before it
+
+_NEIGHBOURS = [bytes([kind]) for kind in range(133, 138)]
+_SPARED = 64  # packets between two verdicts, as many as a batch has
 
 _TYPE = struct.Struct("=4xH")
 _ATTR = struct.Struct("=HH")
@@ -62,6 +65,11 @@ def confirm(sock: socket.socket) -> None:
             return
 
 
+def _is_neighbour_discovery(packet: bytes) -> bool:
+    """Tell whether a packet asks for a neighbour or answers that (RFC 4861): none but 255 is its hop limit."""
+    return packet[6:8] == b"\x3a\xff" and packet[0] >> 4 == 6 and packet[40:41] in _NEIGHBOURS
+
+
 class Reader:
     """Reads the messages of a queue, at most `batch` at once."""
 
@@ -73,12 +81,16 @@ class Reader:
         """Packets that the kernel handed over cut."""
         self.dropped_malformed = 0
         """Messages that carried no packet."""
+        self.left_alone = 0
+        """Packets of neighbour discovery, which are the segment's: they go their way."""
         self.overruns = 0
         """How often the kernel said that it had dropped packets (ENOBUFS)."""
         self.disowned = 0
         """How often the kernel said that there is no such queue, or that it is another program's."""
         self.last = 0
         """The id of the last packet."""
+        self._spared: list[int] = []
+        """The ids of packets that were read and are not ours."""
         self._settled = 0
         """The id of the last packet that the kernel was told to drop."""
         self._socket = sock
@@ -108,15 +120,19 @@ class Reader:
         return packets, infos
 
     def settle(self, queue: int) -> None:
-        """Have the kernel drop the packets that were read from a queue: they are ours.
+        """Have the kernel drop the packets that were read from a queue, since they are ours, and send the others on.
 
         Raises:
             OSError: the kernel cannot be told.
         """
         if self.last != self._settled:
-            verdict = struct.pack("!II", _NF_DROP, self.last)
-            self._socket.send(request(_MSG_VERDICT_BATCH, queue, (_ATTR_VERDICT_HDR, verdict)))
+            while self._spared:
+                self._decide(queue, _MSG_VERDICT, _NF_ACCEPT, self._spared.pop())
+            self._decide(queue, _MSG_VERDICT_BATCH, _NF_DROP, self.last)
             self._settled = self.last
+
+    def _decide(self, queue: int, kind: int, verdict: int, number: int) -> None:
+        self._socket.send(request(kind, queue, (_ATTR_VERDICT_HDR, struct.pack("!II", verdict, number))))
 
     def parse(self, message: bytes) -> tuple[list[bytes], list[int]]:
         """Parse one message from memory, as `read` does: for tests."""
@@ -147,14 +163,17 @@ class Reader:
             elif attribute == _ATTR_CAP_LEN:
                 oversize = True
             offset += length + 3 & ~3
-        self.captured += 1
-        if oversize:
-            self.dropped_oversize += 1
-        elif payload:
+        if oversize or not payload:
+            self.captured += 1
+            self.dropped_oversize += oversize
+            self.dropped_malformed += not oversize
+        elif _is_neighbour_discovery(payload) and len(self._spared) < _SPARED:
+            self.left_alone += 1
+            self._spared.append(self.last)
+        else:
+            self.captured += 1
             packets.append(payload)
             infos.append(info)
-        else:
-            self.dropped_malformed += 1
 
     def _parse_other(self, kind: int, message: memoryview) -> None:
         """Count a message that is no packet; it may be the answer to a verdict or a configuration."""

@@ -50,7 +50,7 @@ learns, often come to another worker than its packets."""
 
 _COUNTERS: Final = (
     "captured", "super_packets", "dropped_oversize", "dropped_malformed", "dropped_queue_full", "dropped_buffer_full",
-    "overruns", "failures",
+    "left_alone", "overruns", "failures",
 )  # fmt: skip
 BIND_AGAIN: Final = 1.0
 """Seconds between two attempts to bind to a queue that was lost."""
@@ -175,6 +175,7 @@ class NfqueueCapture:
             "dropped_malformed": reader.dropped_malformed,
             "dropped_queue_full": drops[0],
             "dropped_buffer_full": drops[1],
+            "left_alone": reader.left_alone,
             "overruns": reader.overruns,
         })
 

@@ -68,7 +68,7 @@ def test_where_nobody_answers_check_is_named() -> None:
     silent = LINK | {"state": "silent", "reason": "the peer does not answer", "malformed": 0, "tx_dropped_full": 0}
     assert told(silent) == [
         "1 of 1 links is bad", "  copper: the peer does not answer",
-        "  alagg check says what comes instead where nobody answers: another address, another EtherType, or nothing",
+        "  where nobody answers, alagg check says what comes instead: of another address, of another EtherType",
     ]
 
 

@@ -31,7 +31,7 @@ def pair() -> Iterator[Pair]:
 
 def counters(reader: Any) -> tuple[int, ...]:
     drops = reader.dropped_oversize, reader.dropped_malformed
-    return reader.captured, *drops, reader.overruns, reader.disowned, reader.last
+    return reader.captured, reader.left_alone, *drops, reader.overruns, reader.disowned, reader.last
 
 
 @given(st.lists(messages(), min_size=1, max_size=40), st.integers(1, 64))
@@ -46,6 +46,25 @@ def test_both_forms_read_the_same(found: list[bytes], batch: int) -> None:
             return [(reader.read(), counters(reader)) for _ in range(len(found) // batch + 2)]
 
     assert read(compiled("nfqueue")) == read(plain("nfqueue"))
+
+
+def icmp6(kind: int, hop_limit: int = 255, protocol: int = 58) -> bytes:
+    return b"\x60\0\0\0\0\x08" + bytes([protocol, hop_limit]) + bytes(32) + bytes([kind]) + bytes(7)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_neighbour_discovery_goes_its_way(form: str, pair: Pair) -> None:
+    """Each such packet is accepted by its id, before all that were read are dropped."""
+    reader = FORMS[form]("nfqueue").Reader(pair[1], 16)
+    ours = [icmp6(128), icmp6(132), icmp6(138), icmp6(135, hop_limit=64), icmp6(135, protocol=6), b"\x45" + bytes(40)]
+    for number, packet in enumerate([*map(icmp6, range(133, 138)), *ours, icmp6(135)[:40]]):
+        pair[0].send(message(packet_hdr(number + 1), attribute(PAYLOAD, packet)))
+    assert reader.read()[0] == [*ours, icmp6(135)[:40]]
+    assert (reader.captured, reader.left_alone) == (7, 5)
+    reader.settle(7)
+    verdicts = [struct.unpack("!II", pair[0].recv(64)[-8:]) for _ in range(6)]
+    assert sorted(verdicts[:5]) == [(1, number) for number in range(1, 6)]
+    assert verdicts[5] == (0, 12)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -66,7 +85,7 @@ def test_answer_tells_that_a_queue_is_not_ours_any_more(form: str, code: int, di
     reader = FORMS[form]("nfqueue").Reader(pair[1], 3)
     pair[0].send(struct.pack("=IHHIIi", 36, 2, 0, 0, 0, code) + bytes(16))
     assert reader.read() == ([], [])
-    assert counters(reader) == (0, 0, 0, 0, disowned, 0)
+    assert counters(reader) == (0, 0, 0, 0, 0, disowned, 0)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -105,7 +124,7 @@ def test_kernel_that_dropped_packets_is_counted_and_read_on(form: str) -> None:
         reader = FORMS[form]("nfqueue").Reader(flooded, 64)
         for _ in range(4):
             reader.read()
-        assert counters(reader) == (0, 0, 0, 1, 0, 0)
+        assert counters(reader) == (0, 0, 0, 0, 1, 0, 0)
 
 
 @pytest.mark.parametrize("form", FORMS)
