@@ -36,7 +36,7 @@ def lab() -> Iterator[Lab]:
         yield built
 
 
-def lose_nothing(lab: Lab, seconds: float, meanwhile: Callable[[], None]) -> None:
+def lose_nothing(lab: Lab, seconds: float, meanwhile: Callable[[], None], gap: float = GAP) -> None:
     """Send pings both ways while something happens: none is lost, and hardly any is late."""
     count = round(seconds / INTERVAL)
     with ExitStack() as stack:
@@ -50,7 +50,7 @@ def lose_nothing(lab: Lab, seconds: float, meanwhile: Callable[[], None]) -> Non
     say(*results, f"longest pause of a processor: {heartbeat.longest_pause * 1e3:.1f} ms")
     for result in results:
         assert (result.sent, result.lost, result.duplicated) == (count, 0, 0)
-        assert result.longest_gap <= INTERVAL + GAP + heartbeat.longest_pause
+        assert result.longest_gap <= INTERVAL + gap + heartbeat.longest_pause
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def test_a_hundred_silent_clients_hold_up_nothing(lab: Lab) -> None:
 
 def test_a_flood_of_netlink_events_holds_up_nothing(lab: Lab) -> None:
     """Addresses, routes and MTUs of an interface that is no link's come and go, more than the node's socket holds."""
-    lab.a.ip("link add flood type dummy", "link set flood up")
+    lab.a.ip("link add flood type veth peer name far", "link set flood up")
     place = "192.0.2.{0}/32 dev flood"
     steps = [f"addr add {place}", "link set flood mtu {1}", f"addr del {place}"]
     flood = "".join(f"{step}\n".format(number % 250, 1400 + number % 2) for number in range(1000) for step in steps)
@@ -120,7 +120,7 @@ def test_a_flood_of_netlink_events_holds_up_nothing(lab: Lab) -> None:
             lab.a.run(["nice", "-n", "19", "ip", "-batch", "-"], stdin=flood)
         flap(lab, times=1)
 
-    lose_nothing(lab, 4, meanwhile)
+    lose_nothing(lab, 4, meanwhile, gap=0.1)  # what the kernel does for the flood keeps the processors busy, too
     lab.await_links()
     lab.a.ip("link del flood")
 
