@@ -5,27 +5,23 @@ The tables `NODE`, `PEER`, `LINK` and `WEB` are the contract: `default_config.cf
 
 from __future__ import annotations
 
-import ast
-import configparser
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg import consistency, linktypes, values, webconfig
+from alagg import consistency, linktypes, sections, values, webconfig
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.option import Option as Option  # noqa: PLC0414 - this module offers it
 from alagg.ports import PORTS
+from alagg.sections import ConfigError as ConfigError  # noqa: PLC0414 - this module offers it
+from alagg.sections import Texts, one_line
 from alagg.values import Network as Network  # noqa: PLC0414 - this module offers it
 from alagg.values import UdpAddress, counted, similar
 from alagg.webconfig import WEB, WebConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-
-class ConfigError(ValueError):
-    """What is wrong in a configuration, in one line: file, section, key, value, and what is allowed."""
 
 
 DEFAULT_SOCKET: Final = Path("/run/alagg/alagg.sock")
@@ -115,6 +111,8 @@ class Config:
     peers: tuple[PeerConfig, ...]
     web: WebConfig = field(default_factory=WebConfig)
     """For `alagg web`; the node itself has no use for it."""
+    texts: Texts = field(default_factory=dict, compare=False, repr=False)
+    """What it was made of; workers have none."""
 
     @property
     def links(self) -> tuple[LinkConfig, ...]:
@@ -249,7 +247,20 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: the file cannot be read or something in it is wrong; the text is one line for the user.
     """
-    config = _Reader(path, _parse(path)).config()
+    return made_of(sections.parse(sections.read(path), path), path)
+
+
+def made_of(texts: Texts, path: Path) -> Config:
+    """Validate the texts of a configuration.
+
+    Args:
+        texts: of each section.
+        path: where they stand.
+
+    Raises:
+        ConfigError: something in them is wrong; the text is one line for the user.
+    """
+    config = _Reader(path, texts).config()
     if wrong := consistency.contradiction(config):
         raise ConfigError(f"{path}: {wrong}")
     return config
@@ -279,45 +290,16 @@ def journal_of(control_socket: Path) -> Path:
     return control_socket.with_name(f"{control_socket.name}-journal")
 
 
-def _parse(path: Path) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(
-        interpolation=None, inline_comment_prefixes=(";", "#"), default_section="\0", delimiters=("=",)
-    )
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            parser.read_file(file)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not UTF-8 text") from None
-    except configparser.DuplicateSectionError as error:
-        raise ConfigError(f"{path}: line {error.lineno}: [{error.section}] stands twice; allowed: once") from None
-    except configparser.DuplicateOptionError as error:
-        raise ConfigError(
-            f"{path}: line {error.lineno}: [{error.section}] {error.option} stands twice; allowed: once"
-        ) from None
-    except configparser.MissingSectionHeaderError as error:
-        raise ConfigError(
-            f"{path}: line {error.lineno}: stands before any section; allowed: {_SECTIONS}"
-        ) from None
-    except configparser.ParsingError as error:
-        line, quoted = error.errors[0]
-        text = _one_line(ast.literal_eval(quoted))
-        raise ConfigError(f"{path}: line {line}: {text!r} is not understood; allowed: key = value") from None
-    return parser
-
-
 class _Reader:
     """Turns a parsed file into a `Config`, section by section."""
 
-    def __init__(self, path: Path, parser: configparser.ConfigParser) -> None:
+    def __init__(self, path: Path, texts: Texts) -> None:
         self.path = path
-        self.parser = parser
+        self.texts = texts
 
     def config(self) -> Config:
         names = self._sections()
-        node = self._values("alagg", NODE, {}) if self.parser.has_section("alagg") else _defaults(NODE)
+        node = self._values("alagg", NODE, {}) if "alagg" in self.texts else _defaults(NODE)
         shared = {key: node.pop(key) for key in ("scheduler", "copies", "reorder_timeout")}
         peers = {name: self._values(f"peer {name}", PEER, shared) for name in names["peer"]}
         links = [self._link(name, tuple(peers)) for name in names["link"]]
@@ -325,10 +307,10 @@ class _Reader:
         self._check_links(links, node["device"])
         self._check_capture(node)
         built = tuple(PeerConfig(name=name, links=self._links_of(name, links), **peers[name]) for name in peers)
-        return Config(path=self.path, peers=built, web=self._web(), **node)
+        return Config(path=self.path, peers=built, web=self._web(), texts=self.texts, **node)
 
     def _web(self) -> WebConfig:
-        web = WebConfig(**self._values("web", WEB, {})) if self.parser.has_section("web") else WebConfig()
+        web = WebConfig(**self._values("web", WEB, {})) if "web" in self.texts else WebConfig()
         if wrong := webconfig.contradiction(web):
             raise ConfigError(f"{self.path}: [web] {wrong}")
         return web
@@ -336,7 +318,7 @@ class _Reader:
     def _sections(self) -> dict[str, list[str]]:
         """Sort the sections by kind and refuse unknown ones."""
         names: dict[str, list[str]] = {"peer": [], "link": []}
-        for section in self.parser.sections():
+        for section in self.texts:
             kind, _, name = section.partition(" ")
             name = name.strip()
             if section in _SINGLE:
@@ -355,21 +337,21 @@ class _Reader:
         return names
 
     def _values(self, section: str, options: Sequence[Option], inherited: Mapping[str, Any]) -> dict[str, Any]:
-        given = self.parser[section]
+        given = self.texts[section]
         known = [option.key for option in options]
         for key in given:
             if key not in known:
-                entry = f"[{section}] {key} = {_one_line(given[key])}"
+                entry = f"[{section}] {key} = {one_line(given[key])}"
                 raise ConfigError(
                     f"{self.path}: {entry}: unknown key; allowed: {', '.join(known)}{similar(key, known)}"
                 )
         return {option.key: self._value(section, option, inherited) for option in options}
 
     def _value(self, section: str, option: Option, inherited: Mapping[str, Any]) -> Any:
-        given = self.parser[section].get(option.key)
+        given = self.texts[section].get(option.key)
         if given is None and option.key in inherited:
             return inherited[option.key]
-        text = option.default if given is None else _one_line(given)
+        text = option.default if given is None else one_line(given)
         if text is None:
             raise ConfigError(f"{self.path}: [{section}] {option.key}: is missing; allowed: {option.comment}")
         try:
@@ -387,7 +369,7 @@ class _Reader:
                 f"{self.path}: [link {name}] peer = {link['peer']}: {problem}; allowed: {' | '.join(peers)}"
                 f"{similar(link['peer'], peers)}"
             )
-        if wrong := linktypes.problem(link, self.parser[f"link {name}"], LINK):
+        if wrong := linktypes.problem(link, self.texts[f"link {name}"], LINK):
             raise ConfigError(f"{self.path}: [link {name}] {wrong}")
         return LinkConfig(name=name, **link)
 
@@ -433,11 +415,6 @@ class _Reader:
                         f"{self.path}: [peer {name}] destinations = {network}: is [peer {other}]'s; "
                         "allowed: each network in one peer"
                     )
-
-
-def _one_line(text: str) -> str:
-    """Join a value that goes on over several lines, so that a complaint about it stays one line."""
-    return " ".join(text.split())
 
 
 def _defaults(options: Sequence[Option]) -> dict[str, Any]:

@@ -43,6 +43,11 @@ def overhead(link: LinkConfig) -> int:
     return 28 if known is not None and known.version == 4 else 48
 
 
+def way(link: LinkConfig) -> tuple[object, ...]:
+    """Give what says where a link leads: one that leads elsewhere is another link."""
+    return link.type, link.interface, link.mac, link.local, link.remote
+
+
 def _udp_problem(link: Mapping[str, Any]) -> str:
     local, remote = link["local"], link["remote"]
     if local is None and remote is None:

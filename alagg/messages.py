@@ -141,5 +141,5 @@ PEERS: Final = 16
 def in_pieces(config: Config, number: int) -> list[Reconfigure | MorePeers]:
     """Give a new configuration as the messages that a worker can take one by one."""
     peers = config.peers
-    first = Reconfigure(replace(config, peers=peers[:PEERS]), number, max(len(peers) - PEERS, 0))
+    first = Reconfigure(replace(config, peers=peers[:PEERS], texts={}), number, max(len(peers) - PEERS, 0))
     return [first, *(MorePeers(peers[start : start + PEERS]) for start in range(PEERS, len(peers), PEERS))]

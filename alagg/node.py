@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from alagg.config import Config, Network
     from alagg.control.clients import Client
     from alagg.control.parts import Part
-    from alagg.messages import Happened
+    from alagg.messages import Blocked, Happened
     from alagg.system.netlink import Interface
 
 NEEDS_RESTART: Final = (
@@ -108,7 +108,7 @@ class Node:
         self._signals = _Signals(stack)
         # Before anything is imported that only the supervisor needs.
         self._workers = Workers(config, pcap, stack)
-        self._steering = Steering(self._workers.tell)
+        self._steering = Steering(self)
         logs.start()
         # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
         self._control = ControlServer(config.control_socket, config.control_group, self._loop, self._requests())
@@ -255,27 +255,53 @@ class Node:
     def _reload(self) -> dict[str, object]:
         """Take the configuration file anew; when it is wrong, everything stays as it is. Give the client's answer."""
         self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        before = self.config
         answer: dict[str, object]
+        before = self.config
         try:
-            config, warnings = self._keep_fixed(load(self.config.path))
-            self._host.reload(config, lambda: self._go_over(config))
+            config = load(self.config.path)
+            warnings = self._fixed(config)
+            self.take(config)
         except (ConfigError, HostError) as error:
-            if self.config is not before:
-                self._go_over(before)
             log.error("not reloaded: %s", error)  # noqa: TRY400 - a user reads one line, not a traceback
             answer = {"error": str(error)}
-            self._publish("not_reloaded", f"not reloaded: {error}")
+            self.publish("not_reloaded", f"not reloaded: {error}")
         else:
-            self._follow_host()
-            warnings += consistency.warnings(config)
+            warnings += [*self._steering.returned(before, config), *consistency.warnings(config)]
             if not self._taken:
                 warnings.append("a worker is busy, and will take the new configuration later")
             log.info("reloaded: %s", config.size)
             answer = {"ok": True, "text": config.size, "warnings": warnings}
-            self._publish("reloaded", f"reloaded: {config.size}")
+            self.publish("reloaded", f"reloaded: {config.size}")
         self._notifier.notify("READY=1")
         return answer
+
+    def take(self, config: Config) -> None:
+        """Go over to another configuration, but for what only a restart can change.
+
+        Raises:
+            HostError: the host refuses it, and everything stays as it is.
+        """
+        before = self.config
+        config = dataclasses.replace(config, **{key: getattr(before, key) for key in NEEDS_RESTART})
+        try:
+            self._host.reload(config, lambda: self._go_over(config))
+        except HostError:
+            if self.config is not before:
+                self._go_over(before)
+            raise
+        self._follow_host()
+
+    def tell(self, message: Blocked) -> None:
+        """Tell the workers something."""
+        self._workers.tell(message)
+
+    def call_in(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call something later."""
+        self._loop.call_in(seconds, call)
+
+    def publish(self, kind: str, text: str) -> None:
+        """Tell those who asked for events."""
+        self._control.publish({"kind": kind, "time": logs.iso_time(time.time()), "text": text})
 
     def _go_over(self, config: Config) -> None:
         """Have the workers take another configuration, with the facts of all its interfaces."""
@@ -299,19 +325,19 @@ class Node:
         self._workers.tell(self._resolver.take())
         self._tell_facts()
 
-    def _keep_fixed(self, new: Config) -> tuple[Config, list[str]]:
-        """Give the new configuration with the old values where only a restart can change them, and say which."""
+    def _fixed(self, new: Config) -> list[str]:
+        """Say which options keep their old values, since only a restart can change them."""
         changed = [key for key in NEEDS_RESTART if getattr(new, key) != getattr(self.config, key)]
         lines = [f"{new.path}: [alagg] {key} has changed; that takes effect after a restart" for key in changed]
         for line in lines:
             log.warning("%s", line)
-        return dataclasses.replace(new, **{key: getattr(self.config, key) for key in NEEDS_RESTART}), lines
+        return lines
 
     def _requests(self) -> dict[str, Callable[[Client, str], None]]:
         """Give what clients may ask, by the first word of their line."""
         return {
             "events": lambda client, _: client.subscribe(),
-            "link": lambda client, text: client.answer(self._steering.answer(text, self.config)),
+            "link": lambda client, text: self._steering.ask(text, client.answer),
             "reload": lambda client, _: client.answer(self._reload()),
             "status": lambda client, _: self._workers.ask(lambda found: self._answer_status(client, found)),
         }
@@ -344,9 +370,6 @@ class Node:
             log_event(event, worker)
             if not worker or not isinstance(event, LinkStateChanged):  # the first one tells of links
                 self._control.publish(describe(event, seconds))
-
-    def _publish(self, kind: str, text: str) -> None:
-        self._control.publish({"kind": kind, "time": logs.iso_time(time.time()), "text": text})
 
 
 class _Signals:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from alagg import linktypes
 from alagg.engine.header import SIZE
 from alagg.engine.peer import LinkSettings, PeerSettings
 
@@ -51,4 +52,5 @@ def _link_settings(link: LinkConfig, config: Config) -> LinkSettings:
     overhead = ETHERNET + UDP if link.type == "udp" else ETHERNET
     share = rate / 8 / config.workers
     introduces = link.type != "udp" or link.remote is not None
-    return LinkSettings(link.name, SIZE, link.weight, share, overhead, introduces=introduces)
+    way = linktypes.way(link)
+    return LinkSettings(link.name, SIZE, link.weight, share, overhead, introduces=introduces, way=way)

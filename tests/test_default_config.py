@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -60,4 +61,4 @@ def test_node_s_values_are_the_defaults(tmp_path: Path) -> None:
         "[link copper]\ninterface = eth1\nmac = 52:54:00:12:34:57\n",
         encoding="utf-8",
     )
-    assert vars(config.load(shown)) | {"path": short} == vars(config.load(short))
+    assert replace(config.load(shown), path=short) == config.load(short)

@@ -381,6 +381,14 @@ def test_unknown_request_is_refused_with_what_is_allowed(stage: Stage) -> None:
     assert stage.ask(b"reboot\n") == {"error": "unknown request 'reboot'; allowed: events, link, reload, status"}
 
 
+def test_a_client_can_set_a_link_and_a_reload_returns_to_the_file(stage: Stage) -> None:
+    answer = stage.ask(b'link {"do": "set", "link": "eth0", "values": {"weight": "7"}}\n')
+    assert (answer["text"], answer["section"]["weight"]) == ("link eth0 to peer goes by weight = 7", "7")
+    assert stage.log[3:6] == ["READY", "host reload", "host update"]
+    (told,) = [line for line in stage.told() if line.startswith("Reconfigure")]
+    assert "weight=7" in told
+
+
 def test_a_client_can_reload_and_learns_what_came_of_it(stage: Stage) -> None:
     stage.write("eth1", queue="9")
     answer = stage.ask(b"reload\n")

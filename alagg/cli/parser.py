@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _COMMANDS: Final = {
     "check": "validate the configuration, examine the host, and say how to mend what is wrong",
     "status": "show the running node: peers, links, counters",
-    "link": "show the running node's links with state and figures, block and unblock them",
+    "link": "show the running node's links; block, unblock, add, set, remove them",
     "monitor": "watch the running node in this terminal: links, rates, events, live",
     "reload": "have the running node read its configuration again, and wait for its answer",
     "key": "make keys and certificates, show their fingerprints, revoke them",

@@ -24,10 +24,11 @@ class ControlError(Exception):
 class NodeRefusesError(ControlError):
     """The node answers that it does not do what was asked."""
 
-    def __init__(self, socket_path: Path, why: str) -> None:
-        """Take the node's own words."""
+    def __init__(self, socket_path: Path, why: str, kind: str = "") -> None:
+        """Take the node's own words, and what it says they are about: `config`, or nothing."""
         super().__init__(f"the node at {socket_path} refuses: {why}")
         self.why = why
+        self.kind = kind
 
 
 def request(socket_path: Path, command: str, timeout: float = TIMEOUT) -> dict[str, Any]:
@@ -104,5 +105,5 @@ def answer(socket_path: Path, text: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ControlError(f"the answer of {socket_path} is not understood; is it a node of this version?")
     if "error" in found:
-        raise NodeRefusesError(socket_path, str(found["error"]))
+        raise NodeRefusesError(socket_path, str(found["error"]), str(found.get("kind", "")))
     return found

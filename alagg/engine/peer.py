@@ -59,6 +59,8 @@ class LinkSettings:
     """Bytes that each frame has before our header, as far as the rate counts them."""
     introduces: bool = False
     """Whether the peer learns from its frames where this node is."""
+    way: tuple[object, ...] = ()
+    """Where it leads; of a link that leads elsewhere nothing is known any more."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,11 @@ class Peer:
         names = {link.name for link in settings.links}
         for name in [name for name in self.links if name not in names]:
             self._remove_link(name)
+        ways = {link.name: link.way for link in self.settings.links}
+        moved = [self.links[one.name] for one in settings.links if one.way != ways.get(one.name, one.way)]
+        known = set(self.links.values())
         self._add_links([link for link in settings.links if link.name not in self.links], now)
+        self._try_first([link for link in self.links.values() if link in moved or link not in known], now)
         for link in settings.links:
             self.links[link.name].weight = link.weight
             self.links[link.name].introduces = link.introduces
@@ -400,11 +406,27 @@ class Peer:
             link.introduces = settings.introduces
             link.rx_last = now  # as good as heard: gaps wait for it until it had its time to show something
             self.links[settings.name] = link
-            secret = self._secret(settings.name)
-            self.monitors[link] = Monitor(link, node.epoch, node.lane, node.probe_interval, now, secret)
+            self.monitors[link] = self._monitor(link, now)
             self._states[link] = self._told[link] = DOWN
             if not node.watches:
                 link.become(UP, "")
+
+    def _monitor(self, link: Link, now: float) -> Monitor:
+        node = self._node
+        return Monitor(link, node.epoch, node.lane, node.probe_interval, now, self._secret(link.name))
+
+    def _try_first(self, links: Sequence[Link], now: float) -> None:
+        """Begin anew with links that come while packets flow, or lead elsewhere: the peer must answer there first.
+
+        The workers that do not watch the links are told what comes of it.
+        """
+        for link in links if self._node.watches else ():
+            wants, why = self.monitors[link].wants, link.reason
+            link.become(NEW, "the peer has not answered yet")
+            link.answering, link.path_mtu, link.rtt, link.base_rtt = False, 0, 0.0, 0.0
+            self.monitors[link] = self._monitor(link, now)
+            if wants:
+                self.hold(link, wants, why, now)
 
     def _secret(self, link: str) -> bytes:
         """Give what makes the cookies of one link: who sees those of another one cannot answer for it."""

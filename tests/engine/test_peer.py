@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alagg.engine.control import Hello
@@ -274,3 +276,32 @@ def test_links_are_blocked_by_name_and_freed_when_they_are_named_no_more() -> No
     assert script.run(5.0) == ["red blocked"]
     script.peer.set_blocked({}, script.now)
     assert script.run(1.0) == ["red up"]
+
+
+def test_links_that_come_or_lead_elsewhere_have_to_be_answered_on_first() -> None:
+    script = Script("red", "blue")
+    script.run(1.0)
+    red, blue = script.peer.links.values()
+    first, second = script.peer.settings.links
+    changed = (replace(first, way=("eth9",)), replace(second, weight=7), replace(second, name="green"))
+    script.peer.update(replace(script.peer.settings, links=changed), script.now)
+    green = script.peer.links["green"]
+    assert list(script.peer.links.values()) == [red, blue, green]
+    assert [(link.state, link.answering) for link in (red, blue, green)] == [(NEW, False), (UP, True), (NEW, False)]
+    assert blue.weight == 7
+    script.run(1.0)
+    assert (red.state, red.answering) == (UP, True)
+
+
+def test_a_link_that_is_blocked_and_leads_elsewhere_stays_blocked() -> None:
+    script = Script("red", "blue")
+    script.run(1.0)
+    script.peer.set_blocked({"red": "enough"}, script.now)
+    first, second = script.peer.settings.links
+    links = (replace(first, way=("eth9",)), second)
+    script.peer.update(replace(script.peer.settings, links=links), script.now)
+    red = script.peer.links["red"]
+    assert (red.state, red.reason) == (BLOCKED, "enough")
+    script.peer.set_blocked({}, script.now)
+    script.run(1.0)
+    assert red.state == UP

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alagg.config import load
+from alagg.control.client import request
 from alagg.lab import measure
 from alagg.lab.topology import Lab
 from tests.netns.conftest import running, say
@@ -13,6 +16,8 @@ from tests.netns.test_traffic import assert_pings_cross, directions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from alagg.lab.host import Host
 
 pytestmark = pytest.mark.netns
 
@@ -83,6 +88,41 @@ def test_a_link_is_blocked_and_used_again_and_no_ping_is_lost() -> None:
             say(result)
             assert (result.lost, result.duplicated) == (0, 0)
         assert lab.a.node.status()["links"][0]["tx_frames"] > sent
+
+
+def test_a_link_is_added_set_and_removed_and_no_ping_is_lost() -> None:
+    """On one side after the other. The file has what is saved, and a reload returns to it."""
+    with running(Lab(links=2)) as lab:
+        texts = {host.letter: load(host.node.config).texts for host in lab.hosts}
+        flows = [measure.ping(source, target, count=1000, interval=0.005, family=family)
+                 for source, target, family in directions(lab.a, lab.b)]
+        for host in lab.hosts:
+            steer(host, do="remove", link="eth1")
+        assert lab.b.node.command("link", "remove", "eth0").returncode == 2, "a peer keeps a link"
+        for host in lab.hosts:
+            steer(host, do="add", link="eth1", values=texts[host.letter]["link eth1"])
+        lab.await_links()
+        steer(lab.a, do="set", link="eth1", values={"rate": "100mbit", "weight": "3"})
+        steer(lab.b, do="remove", link="eth0")
+        lab.a.node.wait_status(lambda status: states(status) == {"eth0": "silent", "eth1": "up"})
+        lab.b.node.reload()
+        lab.await_links()
+        assert any(flow.flowing for flow in flows), "the links changed while pings were under way"
+        saved = lab.a.node.command("link", "set", "eth1", "weight=2", "--save")
+        assert saved.stdout.splitlines()[-1] == f"saved: {lab.a.node.config}"
+        shown = {one["name"]: one for one in lab.a.node.status()["links"]}
+        assert shown["eth1"]["rate_bps"] == 100_000_000
+        assert load(lab.a.node.config).texts["link eth1"] == {
+            **texts["a"]["link eth1"], "rate": "100mbit", "weight": "2",
+        }  # fmt: skip
+        for flow in flows:
+            result = flow.result()
+            say(result)
+            assert (result.lost, result.duplicated) == (0, 0)
+
+
+def steer(host: Host, **wish: object) -> None:
+    assert request(host.node.socket, f"link {json.dumps(wish)}")["ok"]
 
 
 def states(status: dict[str, Any]) -> dict[str, str]:
