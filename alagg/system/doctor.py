@@ -18,6 +18,7 @@ from alagg.system import (
     journal,
     netlink,
     others,
+    policy,
     prober,
     rights,
     rules,
@@ -54,7 +55,7 @@ def examine(config: Config) -> list[Finding]:
     The last findings are about the peers: each link carries one probe frame, for half a second at most.
     """
     parts: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-        _rights, _kernel, _queue, _device, _files, _interfaces, _udp, _others, _addresses, _options, _rules,
+        _rights, _kernel, _queue, _device, _files, _interfaces, _udp, _others, _addresses, _policy, _options, _rules,
         _settings, _firewalls, _peers,
     )
     findings: list[Finding] = []
@@ -245,6 +246,11 @@ def _addresses(config: Config) -> Iterator[Finding]:
     for one in config.addresses or ():
         if one.network_address not in own:
             yield _new_address(config, one.network_address)
+
+
+def _policy(config: Config) -> Iterator[Finding]:
+    for what, mend in policy.examine(config) if config.manage_host else ():
+        yield Finding("warn", what, mend)
 
 
 def _own_networks(config: Config) -> list[Network]:

@@ -35,11 +35,11 @@ _REQUEST, _ACK, _REPLACE, _CREATE, _DUMP = 0x1, 0x4, 0x100, 0x400, 0x300
 _ADD: Final = _REQUEST | _ACK | _CREATE
 """Without EXCL, REPLACE and APPEND a new IPv4 route comes first among its equals; IPv6 goes by the metric."""
 
-_TO, _OIF, _GATEWAY, _PRIORITY, _PREFSRC, _METRICS, _MULTIPATH, _TABLE, _VIA = 1, 4, 5, 6, 7, 8, 9, 15, 18
+_TO, _FROM, _OIF, _GATEWAY, _PRIORITY, _PREFSRC, _METRICS, _MULTIPATH, _TABLE, _VIA = 1, 2, 4, 5, 6, 7, 8, 9, 15, 18
 _METRIC_MTU, _METRIC_MSS = 2, 8
 _MAIN, _STATIC, _UNICAST, LOCAL = 254, 4, 1, 2
 _LINK_SCOPE: Final = 253
-_FIB_MATCH: Final = 0x2000
+_FIB_MATCH: Final = {4: 0x3000, 6: 0x2000}  # RTM_F_FIB_MATCH, and RTM_F_LOOKUP_TABLE: IPv6 tells it unasked
 _NETLINK, _STRICT = 270, 12
 _AT_ONCE: Final = 64
 """Requests for which one reading of answers is made: as many answers fit any socket."""
@@ -114,23 +114,26 @@ class Questions:
         """Give the descriptor back."""
         self._socket.close()
 
-    def match(self, target: Address, index: int = 0) -> Entry | None:
+    def match(self, target: Address, index: int = 0, source: Address | None = None) -> Entry | None:
         """Give the route that packets to an address take now; None when there is no way.
 
         Args:
             target: the address.
             index: look only at routes through this interface; 0 for all.
+            source: the address of this host that they come from; None where none is chosen yet.
         """
-        return self._ask(target, index, _FIB_MATCH)
+        return self._ask(target, index, _FIB_MATCH[target.version], source)
 
     def source(self, target: Address, index: int = 0) -> Address | None:
         """Give the address that the kernel would put into packets to another one."""
         answer = self._ask(target, index, 0)
         return answer.source if answer else None
 
-    def _ask(self, target: Address, index: int, flags: int) -> Entry | None:
-        body = _ROUTE.pack(_family(target.version), target.max_prefixlen, 0, 0, 0, 0, 0, 0, flags)
-        body += _attribute(_TO, target.packed) + (_attribute(_OIF, struct.pack("=I", index)) if index else b"")
+    def _ask(self, target: Address, index: int, flags: int, source: Address | None = None) -> Entry | None:
+        length = source.max_prefixlen if source else 0
+        body = _ROUTE.pack(_family(target.version), target.max_prefixlen, length, 0, 0, 0, 0, 0, flags)
+        body += _attribute(_TO, target.packed) + (_attribute(_FROM, source.packed) if source else b"")
+        body += _attribute(_OIF, struct.pack("=I", index)) if index else b""
         self._socket.send(_message(_GET, _REQUEST, body))
         for kind, answer in _messages(self._socket.recv(1 << 16)):
             if kind == NEW:
