@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "rules": "show, install or remove the firewall rules that catch packets",
     "cleanup": "undo what a crashed run left on this host",
     "files": "say where the systemd unit, the default configuration and the dissectors are",
+    "support": "write one archive for whoever is asked for help, without secrets",
     "web": "serve a dashboard and an API for the running node, without its rights",
     "tunnel": "have a TCP port of another host appear here, over many links, without root",
     "lab": "hosts, links and faults on this one machine",
