@@ -40,6 +40,8 @@ _TROUBLE: Final[dict[int | str, dict[str, Any]]] = {
 }
 _CHANGED: Final[dict[int | str, dict[str, Any]]] = {
     **_TROUBLE,
+    400: {"description": "no JSON, or nothing is asked"},
+    403: {"description": "a page of another site asked for it"},
     404: {"description": "there is no such link"},
     409: {"description": "the node refuses; `detail` says why"},
     413: {"description": "more than a change takes"},
@@ -140,9 +142,9 @@ def _events(hub: Hub) -> Any:
 
 def _change(hub: Hub) -> Any:
     async def change(request: Request, peer: str, link: str, change: _Change) -> Response:
-        """Block a link or let it go, set its weight or its rate, as `alagg link` does: until the node restarts."""
+        """Block a link or let it go, set its weight or its rate, as `alagg link` does; the file stays as it is."""
         if not change:
-            return JSONResponse({"detail": "nothing is asked; allowed: blocked, weight, rate"}, 422)
+            return JSONResponse({"detail": "nothing is asked; allowed: blocked, weight, rate"}, 400)
         known = {(one.get("peer"), one.get("name")) for one in (await hub.status()).values.get("links", ())}
         if (peer, link) not in known:
             return JSONResponse({"detail": f"no link {link} to peer {peer}"}, 404)

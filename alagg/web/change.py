@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
+
+
+def _whole(value: Any) -> Any:
+    """Give 3 for 3.0: JSON knows only numbers (JSON Schema 2020-12, 4.2.3)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Change(TypedDict, total=False):
@@ -15,7 +20,9 @@ class Change(TypedDict, total=False):
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
     blocked: Annotated[bool, Field(description="let nothing leave on it, until it is unblocked or the node restarts")]
-    weight: Annotated[int, Field(ge=1, le=1_000_000, description="its share of the bytes, `weighted`")]
+    weight: Annotated[
+        int, Field(ge=1, le=1_000_000, description="its share of the bytes, `weighted`"), BeforeValidator(_whole)
+    ]
     rate: Annotated[
         str,
         Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,6})?[kmg]bit)?$",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from alagg.web.broker import Door
 
+CHANGE_TIME: Final = 30.0
+"""Seconds that a change may take: the node gives links and routes their time, as with a reload."""
 MAX_LINE: Final = 1 << 20
 """Bytes of the longest event that is read."""
 
@@ -42,14 +44,14 @@ class Source:
             ControlError: it does not answer.
             NodeRefusesError: it does not do it.
         """
-        await self._answer(f"link {json.dumps(change)}")
+        await self._answer(f"link {json.dumps(change)}", CHANGE_TIME)
 
-    async def _answer(self, question: str) -> dict[str, Any]:
+    async def _answer(self, question: str, patience: float = TIMEOUT) -> dict[str, Any]:
         reader, writer = await self._ask(question)
         try:
-            return answer(self._path, await asyncio.wait_for(_read(reader), TIMEOUT))
+            return answer(self._path, await asyncio.wait_for(_read(reader), patience))
         except asyncio.TimeoutError:
-            raise ControlError(f"the node at {self._path} does not answer within {TIMEOUT:g} s") from None
+            raise ControlError(f"the node at {self._path} does not answer within {patience:g} s") from None
         except OSError as error:
             raise ControlError(f"cannot talk to the node at {self._path}: {error.strerror or error}") from None
         finally:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from alagg import config, steering
 from alagg.control.client import ControlError
-from alagg.web.broker import Brokered, Direct, Door, serve
+from alagg.web.broker import CHANGES, VALUES, Brokered, Direct, Door, serve
 from tests.web.fake_node import FakeNode
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ def test_nothing_else_can_be_asked(channel: socket.socket) -> None:
     for word in (*words, *(f"link {json.dumps(change | one)}" for one in wrong)):
         with pytest.raises(ControlError, match=r"may ask for status, events, and to block, unblock, set links$"):
             Brokered(channel).open(word)
+
+
+def test_what_may_be_changed_is_what_the_node_knows() -> None:
+    assert set(CHANGES) <= set(steering.VERBS)
+    assert {option.key for option in config.LINK} >= VALUES
 
 
 def test_change_to_a_link_is_handed_on(tmp_path: Path, channel: socket.socket) -> None:
