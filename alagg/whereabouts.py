@@ -15,7 +15,7 @@ from alagg.engine.header import SIZE
 from alagg.ports import sockaddr
 from alagg.ports.base import bare
 from alagg.ports.ethernet import BROADCAST
-from alagg.ports.udpport import Place, UdpPort, largest
+from alagg.ports.udpport import Place, UdpPort, largest, overhead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,6 +207,7 @@ class Whereabouts:
         for way in [way for way in self.ways.values() if way.obstacle and way.remote and now >= way.retry_at]:
             self._try_again(way, now)
         self._ask_rooms(now)
+        self._take_hints(now)
         if now < self._next_look:
             return
         self._next_look = now + LOOK
@@ -333,6 +334,20 @@ class Whereabouts:
                 self._ask_room(way, port)
                 if before != (way.room, way.obstacle):
                     self._tell(way, now)
+
+    def _take_hints(self, now: float) -> None:
+        """Look into what ICMP errors say of the links' ways: anybody may have sent them."""
+        for slot in self._worker.slots.values():
+            port = bare(slot.port) if slot.port is not None else None
+            while isinstance(port, UdpPort) and port.hints:
+                hint = port.hints.popleft()
+                link = slot.links.get(hint.remote)
+                if link is None:
+                    continue
+                if not hint.mtu:
+                    self._worker.endpoint.doubt(link, now)
+                elif hint.mtu - overhead(sockaddr.unpack(hint.remote)[0].version) < link.room:
+                    self._worker.endpoint.doubt_size(link, now)
 
     def _problem(self, way: Way) -> str:
         host = way.config.remote.host if way.config.remote else ""

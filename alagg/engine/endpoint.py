@@ -176,6 +176,12 @@ class Endpoint:
         peer.doubt(link, now)
         self._schedule(peer)
 
+    def doubt_size(self, link: Link, now: float) -> None:
+        """Find out soon how large a frame arrives on a link."""
+        peer = self._peer_of[link]
+        peer.doubt_size(link, now)
+        self._schedule(peer)
+
     def moved(self, link: Link, now: float) -> None:
         """Take that a link leads to another address of its peer."""
         peer = self._peer_of[link]

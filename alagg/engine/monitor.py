@@ -164,6 +164,11 @@ class Monitor:
             self.next_time = now
         self._busy_at = now
 
+    def doubt_size(self, now: float) -> None:
+        """Find out how large a frame arrives: somebody says that it is less than before."""
+        self.path_mtu.doubt()
+        self.next_time = min(self.next_time, now + self._interval / _HASTE)
+
     def probe(self, now: float) -> None:
         """Send the next probe when it is due, and see what the missing answers mean."""
         if now < self.due:

@@ -64,7 +64,7 @@ class PathMtu:
             self._asked_at, self._again = now, min(2 * self._again, AGAIN_AT_LAST)
             return [SMALLEST, self._link.mtu]
         if self._lost >= LOST and self._small >= LOST:
-            self._low, self._high = min(FLOOR, self._link.room - 1), self._link.room
+            self._low, self._high = min(FLOOR, self._link.room - 1), self._link.room + 1
             return self._try(now)
         if self._lost or self._count % EVERY == 1:
             if not self._lost:
@@ -90,6 +90,11 @@ class PathMtu:
     def interrupt(self) -> None:
         """Give the search up, and what speaks for one: nobody answers, whatever the size."""
         self._low = self._high = self._lost = self._small = 0
+
+    def doubt(self) -> None:
+        """Search at once: somebody says that large frames do not arrive. Only what probes find counts."""
+        if not self._high:
+            self._lost = self._small = LOST
 
     def forget(self) -> None:
         """Begin anew: the interface has another MTU, or the link leads another way."""

@@ -277,6 +277,11 @@ class Peer:
         self._next_probe = min(self._next_probe, monitor.next_time)
         self.due = min(self.due, self._next_probe)
 
+    def doubt_size(self, link: Link, now: float) -> None:
+        """Find out soon how large a frame arrives on a link."""
+        self.monitors[link].doubt_size(now)
+        self.doubt(link, now)
+
     def moved(self, link: Link, now: float) -> None:
         """Take that a link leads another way: what was found out about the old one says nothing of it."""
         self.monitors[link].path_mtu.forget()

@@ -71,6 +71,19 @@ def test_a_path_that_stays_narrow_loses_ever_fewer_probes() -> None:
     assert [later - former for former, later in pairwise(tries)] == [20, 40, 80, 160, 320, 600, 600, 600, 600, 600]
 
 
+def test_a_hint_is_looked_into_at_once_and_a_false_one_changes_nothing() -> None:
+    link = Link(0, "fibre", 1500)
+    path = PathMtu(link)
+    rounds(path, 1500, 20)
+    for step in range(20, 100, 10):
+        path.doubt()
+        assert rounds(path, 1500, 10, first=step) <= 20
+        assert link.room == 1500
+    path.doubt()
+    rounds(path, 1272, 8, first=100)
+    assert link.room == 1272
+
+
 def test_another_mtu_begins_the_search_anew() -> None:
     link = Link(0, "fibre", 1500)
     path = PathMtu(link)
