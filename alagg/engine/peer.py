@@ -26,7 +26,7 @@ from alagg.engine.monitor import MISSES, Monitor
 from alagg.engine.receiver import Receiver
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.engine.sender import Sender
-from alagg.engine.state import ANSWERING, BLOCKED, CAPPED, DOWN, NEW, STANDBY, SUSPECT, UP, WARY
+from alagg.engine.state import ANSWERING, BLOCKED, DOWN, NEW, STANDBY, SUSPECT, UP, WARY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -247,22 +247,10 @@ class Peer:
         changed = [link for link in self.links.values() if (link.name in reasons) != (link.state == BLOCKED)]
         for link in changed:
             if link.name in reasons:
-                self.block(link, reasons[link.name], now)
+                self.hold(link, BLOCKED, reasons[link.name], now)
             else:
                 self.release(link, now)
         return bool(changed)
-
-    def block(self, link: Link, reason: str, now: float) -> None:
-        """Let nothing leave on a link."""
-        self.hold(link, BLOCKED, reason, now)
-
-    def cap(self, link: Link, reason: str, now: float) -> None:
-        """Let nothing leave on a link that has carried all that it may."""
-        self.hold(link, CAPPED, reason, now)
-
-    def rest(self, link: Link, reason: str, now: float) -> None:
-        """Give a link no packets, as long as another one can carry them."""
-        self.hold(link, STANDBY, reason, now)
 
     def follow(self, link: Link, state: str, path_mtu: int) -> None:
         """Take what the worker that watches the links has found out."""
