@@ -1,6 +1,7 @@
 """The configuration file: its options, their defaults, and one clear line for everything that is wrong in it.
 
-The tables `NODE`, `PEER`, `LINK` and `WEB` are the contract: `default_config.cfg` and the documentation follow them.
+The tables `NODE`, `PEER`, `LINK`, and those of the sections that stand for themselves, are the contract:
+`default_config.cfg` and the documentation follow them.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg import consistency, linktypes, sections, values, webconfig
+from alagg import consistency, linktypes, sections, values
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.option import Option as Option  # noqa: PLC0414 - this module offers it
+from alagg.ownsections import OWN
 from alagg.ports import PORTS
 from alagg.sections import ConfigError as ConfigError  # noqa: PLC0414 - this module offers it
 from alagg.sections import Texts, one_line
 from alagg.values import Network as Network  # noqa: PLC0414 - this module offers it
 from alagg.values import UdpAddress, counted, similar
-from alagg.webconfig import WEB, WebConfig
+from alagg.webconfig import WebConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from alagg.alertsconfig import AlertsConfig
+    from alagg.historyconfig import HistoryConfig
 
 
 DEFAULT_SOCKET: Final = Path("/run/alagg/alagg.sock")
@@ -109,6 +114,8 @@ class Config:
     log_level: str
     log_format: str
     peers: tuple[PeerConfig, ...]
+    history: HistoryConfig
+    alerts: AlertsConfig
     web: WebConfig = field(default_factory=WebConfig)
     """For `alagg web`; the node itself has no use for it."""
     texts: Texts = field(default_factory=dict, compare=False, repr=False)
@@ -233,9 +240,9 @@ LINK: Final = (
            "what keeps to the rate: sender (the node itself) | tbf (the interface's root queueing discipline)"),
 )
 
-_SINGLE: Final = ("alagg", "web")
+_SINGLE: Final = ("alagg", *OWN)
 """Sections without a name, each of which may be left out."""
-_SECTIONS: Final = "[alagg], [peer NAME], [link NAME], [web]"
+_SECTIONS: Final = f"[alagg], [peer NAME], [link NAME], {', '.join(f'[{name}]' for name in OWN)}"
 
 
 # --- files ------------------------------------------------------------------------------------------------------
@@ -299,21 +306,26 @@ class _Reader:
 
     def config(self) -> Config:
         names = self._sections()
-        node = self._values("alagg", NODE, {}) if "alagg" in self.texts else _defaults(NODE)
+        node = self._single("alagg", NODE)
         shared = {key: node.pop(key) for key in ("scheduler", "copies", "reorder_timeout")}
         peers = {name: self._values(f"peer {name}", PEER, shared) for name in names["peer"]}
         links = [self._link(name, tuple(peers)) for name in names["link"]]
         self._check_destinations(peers)
         self._check_links(links, node["device"])
-        self._check_capture(node)
         built = tuple(PeerConfig(name=name, links=self._links_of(name, links), **peers[name]) for name in peers)
-        return Config(path=self.path, peers=built, web=self._web(), texts=self.texts, **node)
+        own = {name: self._own(name) for name in OWN}
+        return Config(path=self.path, peers=built, texts=self.texts, **own, **node)
 
-    def _web(self) -> WebConfig:
-        web = WebConfig(**self._values("web", WEB, {})) if "web" in self.texts else WebConfig()
-        if wrong := webconfig.contradiction(web):
-            raise ConfigError(f"{self.path}: [web] {wrong}")
-        return web
+    def _own(self, name: str) -> Any:
+        options, kind, contradiction = OWN[name]
+        section = kind(**self._single(name, options))
+        if wrong := contradiction(section):
+            raise ConfigError(f"{self.path}: [{name}] {wrong}")
+        return section
+
+    def _single(self, name: str, options: Sequence[Option]) -> dict[str, Any]:
+        """Read a section that may be left out."""
+        return self._values(name, options, {}) if name in self.texts else _defaults(options)
 
     def _sections(self) -> dict[str, list[str]]:
         """Sort the sections by kind and refuse unknown ones."""
@@ -397,13 +409,6 @@ class _Reader:
                     f"{self.path}: [link {link.name}] mac = {values.mac_text(link.mac)}: is [link {other}]'s on the "
                     "same interface; allowed: each pair of interface and mac once"
                 )
-
-    def _check_capture(self, node: Mapping[str, Any]) -> None:
-        if node["capture"] == "device" and not node["manage_host"]:
-            raise ConfigError(
-                f"{self.path}: [alagg] capture = device: there is no device with manage_host = no; "
-                "allowed: auto | nfqueue, or manage_host = yes"
-            )
 
     def _check_destinations(self, peers: Mapping[str, dict[str, Any]]) -> None:
         taken: dict[Network, str] = {}

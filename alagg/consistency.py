@@ -22,7 +22,7 @@ READS_WEIGHT: Final = frozenset({"weighted"})
 
 def contradiction(config: Config) -> str:
     """Say what cannot work, as "[section] key = value: why; allowed: what"; empty when nothing contradicts."""
-    return next((line for check in (_copies, _rates, _own_places, _udp) for line in check(config)), "")
+    return next((line for check in (_capture, _copies, _rates, _own_places, _udp) for line in check(config)), "")
 
 
 def warnings(config: Config) -> list[str]:
@@ -31,6 +31,14 @@ def warnings(config: Config) -> list[str]:
 
 
 # --- what cannot work ---------------------------------------------------------------------------------------------
+
+
+def _capture(config: Config) -> Iterator[str]:
+    if config.capture == "device" and not config.manage_host:
+        yield (
+            "[alagg] capture = device: there is no device with manage_host = no; "
+            "allowed: auto | nfqueue, or manage_host = yes"
+        )
 
 
 def _copies(config: Config) -> Iterator[str]:

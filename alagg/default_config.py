@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from alagg.alertsconfig import ALERTS
 from alagg.config import LINK, NODE, PEER
+from alagg.historyconfig import HISTORY
 from alagg.webconfig import WEB
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ _SECOND: Final = """\
 _WEB: Final = """\
 # The dashboard and the API, for `alagg web`, a process of its own without any rights.
 """
+_HISTORY: Final = """\
+# What links and peers did, for `alagg history`: a day by the second, two weeks by the minute, a year by the hour.
+"""
+_ALERTS: Final = """\
+# Who is told when something is wrong, such as a link that is down. `alagg alert test` tries it.
+"""
 
 
 def text() -> str:
@@ -48,6 +56,8 @@ def text() -> str:
             _PEER + _section("peer office", PEER, inherited={option.key for option in NODE}),
             _LINK + _section("link fibre", LINK),
             _SECOND,
+            _HISTORY + _section("history", HISTORY),
+            _ALERTS + _section("alerts", ALERTS),
             _WEB + _section("web", WEB),
         )
     )

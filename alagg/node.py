@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import sdnotify
 
 from alagg import __version__, consistency, form
+from alagg.companion import Companion
 from alagg.config import ConfigError, load
 from alagg.control import logs, parts
 from alagg.control.events import describe
@@ -121,6 +122,8 @@ class Node:
         self._workers.serve(self._loop, self._on_events)
         self._look_names_up()
         self._loop.watch(self._resolver.fileno(), self._on_names)
+        self._companion = Companion(config)
+        stack.callback(self._companion.close)
         self._notifier = sdnotify.SystemdNotifier()
         self._notifier.notify("READY=1")
         log.info("alagg %s: %s", __version__, config.size)
@@ -269,6 +272,7 @@ class Node:
             warnings += [*self._steering.returned(before, config), *consistency.warnings(config)]
             if not self._taken:
                 warnings.append("a worker is busy, and will take the new configuration later")
+            self._companion.follow(config)
             log.info("reloaded: %s", config.size)
             answer = {"ok": True, "text": config.size, "warnings": warnings}
             self.publish("reloaded", f"reloaded: {config.size}")

@@ -28,6 +28,7 @@ DAEMON: Final = ("alagg.node", "alagg.worker")
 """Where the program that runs as root begins."""
 TESTED_ELSEWHERE: Final = {
     "alagg/__main__.py": "tests/cli/test_main.py",
+    "alagg/alerts/__init__.py": "tests/alerts/test_alerts.py",
     "alagg/cli/__init__.py": "tests/cli/test_main.py",
     "alagg/cli/parser.py": "tests/cli/test_main.py",
     "alagg/metrics/__init__.py": "tests/metrics/test_collector.py",

@@ -424,3 +424,27 @@ def read_one_event(stage: Stage, _: bytes, answers: list[dict[str, Any]]) -> Non
         stage.host_changes(*stage.interfaces[:1])
         answers.append(json.loads(client.makefile().readline()))
     os.kill(os.getpid(), signal.SIGTERM)
+
+# --- the observer -------------------------------------------------------------------------------------------------
+
+
+def test_observer_follows_the_configuration_and_ends_before_the_host_is_left(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FakeCompanion:
+        def __init__(self, config: Config) -> None:
+            stage.log.append(f"observer: keep {config.history.keep}")
+
+        follow = __init__
+
+        def close(self) -> None:
+            stage.log.append("observer ended")
+
+    def want() -> None:
+        stage.config.path.write_text(f"{stage.config.path.read_text()}[history]\nkeep = yes\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    monkeypatch.setattr("alagg.node.Companion", FakeCompanion)
+    assert stage.run(want) == 0
+    told = [line for line in stage.log if "observer" in line or line in ("READY", END[0])]
+    assert told == ["observer: keep False", "READY", "observer: keep True", "READY", "observer ended", END[0]]

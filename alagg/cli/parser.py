@@ -25,6 +25,8 @@ _COMMANDS: Final = {
     "link": "show the running node's links; block, unblock, add, set, remove them",
     "monitor": "watch the running node in this terminal: links, rates, events, live",
     "reload": "have the running node read its configuration again, and wait for its answer",
+    "history": "say what happened lately: how links were, what went wrong when, how long, and why",
+    "alert": "try whether those who are to be told of faults can be told",
     "key": "make keys and certificates, show their fingerprints, revoke them",
     "rules": "show, install or remove the firewall rules that catch packets",
     "cleanup": "undo what a crashed run left on this host",

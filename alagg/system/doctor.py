@@ -17,6 +17,7 @@ from alagg.system import (
     firewall,
     journal,
     netlink,
+    observerdoctor,
     others,
     policy,
     prober,
@@ -56,7 +57,7 @@ def examine(config: Config) -> list[Finding]:
     """
     parts: tuple[Callable[[Config], Iterator[Finding]], ...] = (
         _rights, _kernel, _queue, _device, _files, _interfaces, _udp, _others, _addresses, _policy, _options, _rules,
-        _settings, _firewalls, _peers,
+        _settings, _firewalls, _observer, _peers,
     )
     findings: list[Finding] = []
     for part in parts:
@@ -182,6 +183,11 @@ def _interfaces(config: Config) -> Iterator[Finding]:
 
 def _udp(config: Config) -> Iterator[Finding]:
     for level, what, mend in udpdoctor.examine(config, running=_running(config) is not None):
+        yield Finding(level, what, mend)
+
+
+def _observer(config: Config) -> Iterator[Finding]:
+    for level, what, mend in observerdoctor.examine(config):
         yield Finding(level, what, mend)
 
 
