@@ -92,6 +92,9 @@ class Config:
     capture: str
     """What brings packets to the node besides what is routed into its device: `auto`, `nfqueue`, or `device`, that is
     nothing else."""
+    when_unreachable: str
+    """What becomes of packets for a peer that no link leads to: `pass` hands them to the host's own routes, `drop`
+    to nobody."""
     chains: tuple[str, ...]
     ethertype: int
     manage_host: bool
@@ -190,6 +193,8 @@ NODE: Final = (
     Option("copies", "all", _COPIES, "redundant: on how many links each packet goes: all, or a number"),
     Option("capture", "auto", values.choice("auto", "nfqueue", "device"),
            "what catches packets besides the device: nfqueue (rules) | device (nothing) | auto (rules for OUTPUT)"),
+    Option("when_unreachable", "pass", values.choice("pass", "drop"),
+           "packets for a peer without a working link: pass (by the host's own routes, where there are any) | drop"),
     Option("chains", "OUTPUT", values.choices("OUTPUT", "FORWARD"),
            "where packets are caught: OUTPUT, FORWARD, or both"),
     Option("ethertype", "0x88b5", values.ethertype, "EtherType of the frames, the same on both sides"),

@@ -30,6 +30,7 @@ from alagg.control.socket import ControlServer
 from alagg.crew import log_event
 from alagg.engine.events import LinkStateChanged, NameWanted
 from alagg.messages import HostFacts, InterfaceFacts, Reconfigure
+from alagg.passing import Passing
 from alagg.steering import Steering
 from alagg.system import HostError
 from alagg.system.journal import Journal
@@ -96,6 +97,7 @@ class Node:
         self._loop = Loop()
         self._told: HostFacts | None = None
         self._looked, self._compared = float("-inf"), self.started
+        self._passing = Passing(self._let_go, self._loop.call_in)
         self._taken = True
         """Whether all workers went by the last configuration in time."""
         self._look_later = False
@@ -120,6 +122,7 @@ class Node:
         self._loop.watch(self._filters.fileno(), self._on_filters)
         self._loop.call_in(CHECK_INTERVAL, self._check)
         self._workers.serve(self._loop, self._on_events)
+        self._passing.keep(config)
         self._look_names_up()
         self._loop.watch(self._resolver.fileno(), self._on_names)
         self._companion = Companion(config)
@@ -213,6 +216,11 @@ class Node:
             self._host.upkeep.complain("follow", f"cannot follow a change of the host: {error}", time.monotonic())
         self._watch_routes()
         self._tell_facts()
+
+    def _let_go(self, peers: frozenset[str]) -> list[str]:
+        found: list[str] = []
+        self._following(lambda: found.extend(self._host.let_go(peers)))
+        return found
 
     def _tell_facts(self) -> None:
         from alagg.system import detours
@@ -314,6 +322,7 @@ class Node:
         self.config, self._names = config, names_of(config)
         self._workers.tell(Reconfigure(config))
         self._steering.keep(config)
+        self._passing.keep(config)
         self._look_names_up()
         self._tell_facts()
         self._taken = self._workers.await_taken(TAKE_TIME)
@@ -358,6 +367,7 @@ class Node:
             "edges": form.edges(),
             "put_back": self._host.upkeep.told(time.monotonic()),
             "without_rules": self._host.without_rules,
+            "unreachable": self._passing.names,
         }
         client.answer_text(parts.answer(found, node))
 
@@ -372,6 +382,8 @@ class Node:
                 self._resolver.ask(event.host)
                 continue
             log_event(event, worker)
+            if not worker and isinstance(event, LinkStateChanged):
+                self._passing.heard(event)
             if not worker or not isinstance(event, LinkStateChanged):  # the first one tells of links
                 self._control.publish(describe(event, seconds))
 

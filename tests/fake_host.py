@@ -43,6 +43,11 @@ class FakeHost:
             between()
         self._do("reload")
 
+    def let_go(self, peers: frozenset[str]) -> list[str]:
+        if peers:
+            self._stage.log.append(f"host let go of {', '.join(sorted(peers))}")
+        return sorted(peers)
+
     def withdraw(self) -> list[str]:
         self._do(f"withdrawn while the worker {self._stage.worker()}")
         return []

@@ -127,9 +127,15 @@ def _rules(status: Status) -> Iterator[str]:
         yield f"no rules, the device captures everything: {status['without_rules']}"
 
 
+def _unreachable(status: Status) -> Iterator[str]:
+    for name in status.get("unreachable", ()):
+        yield f"peer {name}: no link works, its packets go by this host's own routes (when_unreachable)"
+
+
 def _notes(status: Status) -> Iterator[str]:
     """Tell what is no fault, or was one more than a minute ago."""
     yield from _rules(status)
+    yield from _unreachable(status)
     if any(link.get("state") in ("new", "silent") for link in status.get("links", ())):
         yield "where nobody answers, alagg check says what comes instead: of another address, of another EtherType"
     for link in status.get("links", ()):

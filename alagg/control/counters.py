@@ -56,6 +56,7 @@ NODE: Final = (
     Counter("epoch", TEXT, "", "the random number of this run that frames carry; of the first worker", FIRST),
     Counter("put_back", TEXT, "", "what other programs took away, how often, and how long ago the last time", FIRST),
     Counter("without_rules", TEXT, "", "why there are no rules, and the device captures all; empty else", FIRST),
+    Counter("unreachable", TEXT, "", "peers that no link leads to, whose packets go by the host's own routes", FIRST),
     Counter("peers", TEXT, "", "each peer, with `tx` and `rx`", FIRST),
     Counter("links", TEXT, "", "each link, with `recent`", FIRST),
     Counter("workers", TEXT, "", "each worker's own `peers`, `links` and edges, where there are several", FIRST),

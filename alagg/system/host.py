@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from alagg import linktypes
@@ -11,7 +12,7 @@ from alagg.engine.header import SIZE
 from alagg.system import HostError, netlink, peek, rules, shaping
 from alagg.system.device import Device, Layout
 from alagg.system.routes import Route
-from alagg.system.sources import Sources, destinations, own_networks
+from alagg.system.sources import Sources, destinations, own_networks, with_ways
 from alagg.system.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -55,11 +56,15 @@ class Host:
         self._rules: dict[tuple[rules.Family, str, str], peek.Chain] = {}
         self._own: frozenset[Network] = frozenset()
         self._shaped: set[int] = set()
+        self._lost: frozenset[str] = frozenset()
+        """Peers that no link leads to."""
         self._postponed = False
         """Whether something is lost that may not be put back yet."""
 
     def open(self) -> list[str]:
         """Undo what a crashed run left and make the device, to which nothing is routed yet; say what was undone.
+
+        What peers send from now on comes in by it: the kernel throws away what comes by a device without an address.
 
         Raises:
             HostError: something is refused, in one line; nothing is left behind.
@@ -67,6 +72,11 @@ class Host:
         undone = self._journal.acquire()
         if self._config.manage_host and self.device is None:
             self.device = Device(self._config.device)
+            try:
+                self.device.apply(replace(self._layout(self._config), routes=()))
+            except BaseException:
+                self.close()
+                raise
         return undone
 
     def set_up(self) -> list[str]:
@@ -138,6 +148,22 @@ class Host:
         self._keep_rules(now)
         if self._postponed or self.device is None or not self.device.is_set():
             self.update(now)
+
+    def let_go(self, peers: frozenset[str]) -> list[str]:
+        """Leave packets for some peers, and no others, to the host's own routes, where it has any; say for which.
+
+        Raises:
+            HostError: the kernel refused a change.
+        """
+        self._lost = peers
+        if self.device is None or not self._config.manage_host:
+            return []
+        passed = self._passed(self._config, self.device.index)
+        routed = {route.destination for route in self.device.layout.routes}
+        wanted = set(self._leave_own(destinations(self._config), self.device.index)) - passed
+        if routed != wanted:
+            self.update()
+        return [peer.name for peer in self._config.peers if passed.intersection(peer.destinations)]
 
     def withdraw(self) -> list[str]:
         """Take no packets any more, and undo all but the device, by which packets still come in; say what was undone.
@@ -229,11 +255,17 @@ class Host:
         sources = self._sources.look(config, index)
         addresses = [network.network_address for network in config.addresses or ()] or list(sources.values())
         wanted = self._leave_own(destinations(config), index)
+        passed = self._passed(config, index)
         return Layout(
             mtu=max(inner, _SMALLEST_MTU),
             addresses=tuple(dict.fromkeys(addresses)),
-            routes=tuple(Route(one, sources.get(one), narrow) for one in wanted),
+            routes=tuple(Route(one, sources.get(one), narrow) for one in wanted if one not in passed),
         )
+
+    def _passed(self, config: Config, index: int) -> frozenset[Network]:
+        """Give the destinations of peers that no link leads to, as far as the host has ways of its own there."""
+        lost = [network for peer in config.peers if peer.name in self._lost for network in peer.destinations]
+        return with_ways(lost, index) if lost else frozenset()
 
     def _leave_own(self, wanted: tuple[Network, ...], index: int) -> list[Network]:
         """Leave out the destinations that are networks of this host's own interfaces: they stay what they are.

@@ -111,6 +111,19 @@ def own_networks(device: int) -> frozenset[Network]:
     )
 
 
+def with_ways(wanted: Iterable[Network], device: int) -> frozenset[Network]:
+    """Give the destinations that the host has a way to besides the node's device."""
+    others = [index for index, _ in socket.if_nameindex() if index not in (device, _LOOPBACK)]
+    found = set()
+    with closing(routes.Questions()) as questions:
+        for network in wanted:
+            target = first_host(network)
+            usual = questions.match(target)
+            if usual and (usual.interface != device or any(questions.match(target, index) for index in others)):
+                found.add(network)
+    return frozenset(found)
+
+
 def destinations(config: Config) -> tuple[Network, ...]:
     """Give all destinations of all peers, each once."""
     return tuple(dict.fromkeys(network for peer in config.peers for network in peer.destinations))

@@ -102,6 +102,13 @@ def test_a_node_without_rules_says_why_and_is_well() -> None:
     ]
 
 
+def test_peers_that_no_link_leads_to_are_named() -> None:
+    assert told(unreachable=["office"]) == [
+        "no link is bad (of 0)",
+        "  peer office: no link works, its packets go by this host's own routes (when_unreachable)",
+    ]
+
+
 def test_what_others_took_away_is_told_for_ever_and_alarms_for_a_minute() -> None:
     one = {"what": ["rules of IPv4 in filter OUTPUT"], "times": 2, "seconds_ago": 5.0}
     why = "another program takes away what the node needs, and it is put back"

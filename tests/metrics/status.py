@@ -46,7 +46,7 @@ def status(*links: dict[str, Any], **changed: Any) -> dict[str, Any]:
     """Give a whole status; its peers are those of the links."""
     shown = links or (link("office", "fibre"), link("office", "copper"))
     words = {"version": "1.2.3", "pid": 4711, "engine": "compiled", "edges": "compiled", "epoch": 1, "put_back": []}
-    words["without_rules"] = ""
+    words |= {"without_rules": "", "unreachable": []}
     peers = [peer(name) for name in dict.fromkeys(one["peer"] for one in shown)]
     edges = {place: values(place) for place in ("capture", "injector", "drops")}
     return {**values("node"), **words, "peers": peers, "links": list(shown), **edges, **changed}

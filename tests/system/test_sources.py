@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alagg.system import netlink
-from alagg.system.sources import Sources, first_host, own_networks
+from alagg.system.sources import Sources, first_host, own_networks, with_ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,3 +78,17 @@ def test_own_networks_are_those_of_interfaces(hosts: Hosts) -> None:
     found = own_networks(index_of("eth1"))
     assert {ip_network("10.99.0.0/24"), ip_network("fd99::/64")} <= found
     assert not {ip_network("10.98.0.0/24"), ip_network("192.0.2.0/24"), ip_network("10.50.0.1")} & found
+
+
+@pytest.mark.netns
+def test_ways_besides_the_device_are_found_beneath_its_routes(hosts: Hosts) -> None:
+    both = [TARGET, ip_network("fd55::7/128")]
+    hosts.a.ip("link add own type veth peer name end", "link set own up", "link set end up")
+    own = index_of("own")
+    hosts.a.ip("route add 192.0.2.7/32 dev own", "route add fd55::7/128 dev own metric 1")
+    assert with_ways(both, own) == frozenset()
+    hosts.a.ip("route add 192.0.2.0/24 dev eth0", "route add fd55::/64 dev eth0")
+    assert with_ways(both, own) == frozenset(both)
+    hosts.a.ip("route del 192.0.2.7/32 dev own", "route del fd55::7/128 dev own")
+    assert with_ways(both, own) == frozenset(both)
+    assert with_ways([], own) == frozenset()
