@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,6 @@ def needed(extra: str) -> Iterator[None]:
         if package == "alagg":
             raise
         raise ExtraMissingError(
-            f"the Python package {package} is not installed; it comes with the extra {extra!r}: "
-            f"pip install 'alagg[{extra}]'"
+            f"the Python package {package} is not installed; where alagg was installed from, say "
+            f"{sys.prefix}/bin/pip install '.[{extra}]'"
         ) from None

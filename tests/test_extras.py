@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ def test_the_package_and_its_extra_are_named() -> None:
     with pytest.raises(ExtraMissingError) as caught, needed("monitor"):
         importlib.import_module("no_such_package.part")
     assert str(caught.value) == (
-        "the Python package no_such_package is not installed; it comes with the extra 'monitor': "
-        "pip install 'alagg[monitor]'"
+        "the Python package no_such_package is not installed; where alagg was installed from, say "
+        f"{sys.prefix}/bin/pip install '.[monitor]'"
     )
 
 

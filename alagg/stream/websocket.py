@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from alagg.stream.address import Address
 
-MISSING: Final = "ws:// and wss:// need the library websockets: pip install 'alagg[websocket]'"
+MISSING: Final = "ws:// and wss:// need the library websockets: pip install websockets"
 MAX_MESSAGE: Final = 1 << 20
 """Bytes of one message; we send a sixteenth of it."""
 OPTIONS: Final[dict[str, Any]] = {

@@ -1,6 +1,6 @@
 """The Alagg frame as a scapy layer, to build and dissect frames; an import binds EtherType 0x88b5 and UDP port 7311.
 
-scapy is an optional extra (`pip install alagg[scapy]`) under GPL-2.0; the node never imports this module.
+scapy is an optional extra (`pip install scapy`) under GPL-2.0; the node never imports this module.
 
     >>> from scapy.layers.inet import IP, UDP
     >>> from scapy.layers.l2 import Ether

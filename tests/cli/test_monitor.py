@@ -29,7 +29,7 @@ def test_no_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "textual.app", None)
     monkeypatch.delitem(sys.modules, "alagg.monitor.app", raising=False)
     assert cli.main(["monitor"]) == 1
-    assert "pip install 'alagg[monitor]'" in capsys.readouterr().err
+    assert "pip install '.[monitor]'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("terminal")

@@ -89,5 +89,5 @@ def test_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client.core", None)
     monkeypatch.delitem(sys.modules, "alagg.metrics.collector", raising=False)
     monkeypatch.delattr("alagg.metrics.collector", raising=False)
-    with pytest.raises(ExtraMissingError, match=r"prometheus_client is not .*pip install 'alagg\[metrics\]'"):
+    with pytest.raises(ExtraMissingError, match=r"prometheus_client is not .*pip install '\.\[metrics\]'"):
         exposition(status())

@@ -82,9 +82,9 @@ def test_without_the_library_one_line_says_what_to_install(monkeypatch: pytest.M
         monkeypatch.setitem(sys.modules, name, None)
 
     async def main() -> None:
-        with pytest.raises(ValueError, match=r"pip install 'alagg\[websocket\]'"):
+        with pytest.raises(ValueError, match=r"pip install websockets"):
             await dial(parse("ws://127.0.0.1:1/"), None)
-        with pytest.raises(ValueError, match=r"pip install 'alagg\[websocket\]'"):
+        with pytest.raises(ValueError, match=r"pip install websockets"):
             async with stream.serve(echo, HERE):
                 pass
 
