@@ -125,9 +125,10 @@ def test_live(browser: Browser, web: Web) -> None:
     page.get_by_role("heading", name="no link is bad (of 2)").wait_for()
     before = len(visit.asked)
     web.node.says = status(link("fibre", state="down", reason="no carrier"), link("copper"), uptime_s=3601.0)
-    web.node.happen(kind="link_state", time="2026-11-27T09:40:00Z", text="link fibre is down: no carrier", bad=True)
+    event = {"kind": "link_state_changed", "time": "2026-11-27T09:40:00Z", "state": "down"}
+    web.node.happen(**event, text="link fibre is down: no carrier")
     page.get_by_role("heading", name="1 of 2 links is bad").wait_for(timeout=1500)
-    page.get_by_text("link fibre is down: no carrier").wait_for()
+    page.locator("#events li[data-level=bad]", has_text="link fibre is down: no carrier").wait_for()
     page.wait_for_timeout(2500)
     later = [url for url in visit.asked[before:] if "/page/icon" not in url]
     assert later == []  # what is new was pushed

@@ -1,14 +1,14 @@
 // The time line of events, the newest first, in the words of the node's log.
 
 import { by, h } from "./dom.js";
-import { clock, symbol } from "./words.js";
+import { clock, levelOf as levelOfState, symbol } from "./words.js";
 
 const SHOWN = 200;
 
 /** How bad an event is, by what the node says of it. */
 function levelOf(event) {
   if (event.bad === true || event.kind === "not_reloaded" || event.kind === "dropped") return "bad";
-  return event.state && event.state !== "up" ? "note" : "ok";
+  return event.state ? levelOfState(event.state) : "ok";
 }
 
 export function addEvent(event) {
