@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime, timezone
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import Body, FastAPI, Security
+from fastapi import Body, FastAPI, Query, Security
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations
 
 import alagg
 from alagg.control.client import ControlError, NodeRefusesError
+from alagg.history import times
 from alagg.metrics.collector import exposition
 from alagg.web import change as changes
 from alagg.web import schema
@@ -48,6 +50,14 @@ _CHANGED: Final[dict[int | str, dict[str, Any]]] = {
     501: {"description": "the node that runs is too old for this"},
 }
 _Change = Annotated[Change, Body(json_schema_extra={"minProperties": 1})]
+_Since = Annotated[str, Query(max_length=40, description=times.ALLOWED)]
+_Until = Annotated[str, Query(max_length=40, description="the same, or now")]
+_Step = Annotated[int, Query(ge=1, le=10**8, description="seconds of a sample; more where it would be too many")]
+_WRONG: Final[dict[str, Any]] = {"description": "a time that means none; `detail` says what is allowed"}
+_HISTORY: Final[dict[str, Any]] = {
+    "description": "as `alagg history --json`",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
 _STREAM: Final[dict[str, Any]] = {
     "description": "server-sent events: `status` (each second), `event` (as it happens), `trouble` (why the node "
     "does not answer)",
@@ -74,6 +84,8 @@ def build(hub: Hub) -> FastAPI:
     app.get(
         "/api/v1/events", dependencies=token, response_class=StreamingResponse, responses={200: _STREAM, **_TROUBLE}
     )(_events(hub))  # fmt: skip
+    answers = {200: _HISTORY, 400: _WRONG, **_TROUBLE}
+    app.get("/api/v1/history", dependencies=token, response_class=Response, responses=answers)(_history(hub))
     app.get(
         "/metrics", dependencies=token, response_class=PlainTextResponse,
         responses={200: {"description": "for Prometheus, or as OpenMetrics where `Accept` asks for it"}, **_TROUBLE},
@@ -130,6 +142,23 @@ def _status(hub: Hub) -> Any:
         return StreamingResponse(_later(data), media_type="application/json", headers=length)
 
     return status
+
+
+def _history(hub: Hub) -> Any:
+    async def history(since: _Since = "yesterday", until: _Until = "now", step: _Step = 1) -> Response:
+        """Give what links and peers did, and what happened, in a time; with `[history] keep = yes`."""
+        now = datetime.now(timezone.utc).astimezone()
+        try:
+            begin, end = (int(times.moment(text, now).timestamp()) for text in (since, until))
+        except (ValueError, OverflowError):
+            return JSONResponse({"detail": f"since, until: allowed: {times.ALLOWED}"}, 400)
+        if not 0 <= begin < end:
+            return JSONResponse({"detail": "since: is not before until, or before 1970"}, 400)
+        data = await hub.history(begin, end, step)
+        length = {"content-length": str(len(data))}
+        return StreamingResponse(_later(data), media_type="application/json", headers=length)
+
+    return history
 
 
 def _events(hub: Hub) -> Any:

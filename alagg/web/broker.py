@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import socket
+import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from alagg.control.client import ControlError, said
+from alagg.history import Store
+from alagg.history.store import HistoryError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +22,10 @@ CHANGES: Final = ("block", "unblock", "set")
 """What it may have done to a link."""
 VALUES: Final = frozenset({"weight", "rate"})
 """What it may set of a link; nothing of it is written to a file."""
+_HISTORY: Final = re.compile(r"history (-?\d{1,12}) (-?\d{1,12}) (\d{1,9})", re.ASCII)
+"""Since, until, step: seconds."""
+_READ_TIME: Final = 5.0
+"""Seconds for who asked to read a history."""
 _OPENED: Final = b"+"
 """Answer that a connection comes with; else the answer says why there is none."""
 _MAX_ANSWER: Final = 4096
@@ -28,7 +37,7 @@ class Door(Protocol):
     """The way to the node."""
 
     def open(self, word: str) -> socket.socket:
-        """Ask the node for one of `WORDS`, or for a change to a link, and give the connection for its answer.
+        """Ask for one of `WORDS`, a change to a link, or a history, and give the connection for the answer.
 
         Raises:
             ControlError: it cannot be reached.
@@ -38,13 +47,20 @@ class Door(Protocol):
 class Direct:
     """The way of a process that may use the control socket itself, by its group."""
 
-    def __init__(self, path: Path) -> None:
-        """Use the socket at `path`."""
+    def __init__(self, path: Path, history: Path) -> None:
+        """Use the socket at `path` and the file `history`."""
         self._path = path
+        self._history = history
 
     def open(self, word: str) -> socket.socket:
         """See `Door`."""
-        return said(self._path, word)
+        wanted = _HISTORY.fullmatch(word)
+        if wanted is None:
+            return said(self._path, word)
+        answer = _history(self._history, wanted)
+        ours, theirs = socket.socketpair()
+        threading.Thread(target=_tell, args=(theirs, answer), daemon=True).start()
+        return ours
 
 
 class Brokered:
@@ -66,16 +82,42 @@ class Brokered:
         return socket.socket(fileno=descriptors[0])
 
 
-def serve(channel: socket.socket, path: Path) -> None:
+def serve(channel: socket.socket, path: Path, history: Path) -> None:
     """Open connections to the node at `path` for who asks on `channel`, until that end closes it."""
     while word := channel.recv(_MAX_QUESTION):
+        question = word.decode(errors="replace")
         try:
-            with said(path, _known(word.decode(errors="replace"))) as connection:
+            if wanted := _HISTORY.fullmatch(question):
+                _send_history(channel, _history(history, wanted))
+                continue
+            with said(path, _known(question)) as connection:
                 socket.send_fds(channel, [_OPENED], [connection.fileno()])
         except ControlError as error:
             channel.sendall(str(error).encode()[:_MAX_ANSWER])
         except (BrokenPipeError, ConnectionResetError):
             return
+
+
+def _history(path: Path, wanted: re.Match[str]) -> bytes:
+    since, until, step = (int(number) for number in wanted.groups())
+    try:
+        return json.dumps(Store(path).query(since, until, step)).encode()
+    except HistoryError as error:
+        raise ControlError(str(error)) from None
+
+
+def _send_history(channel: socket.socket, answer: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(channel, [_OPENED], [theirs.fileno()])
+    _tell(ours, answer)
+
+
+def _tell(connection: socket.socket, answer: bytes) -> None:
+    """Say it to who reads it in time."""
+    with connection, contextlib.suppress(OSError):
+        connection.settimeout(_READ_TIME)
+        connection.sendall(answer)
 
 
 def _known(question: str) -> str:

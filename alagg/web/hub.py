@@ -104,6 +104,7 @@ class Hub:
         """When something has happened: what was asked before knows nothing of it."""
         self._asking: asyncio.Task[Status] | None = None
         self._hurry = asyncio.Event()
+        self._reading = asyncio.Lock()
 
     async def status(self) -> Status:
         """Give the node's status, not older than `FRESH` or the last event; who asks meanwhile gets the same.
@@ -136,6 +137,15 @@ class Hub:
             return self._latest
         finally:
             self._asking = None
+
+    async def history(self, since: int, until: int, step: int) -> bytes:
+        """Give what happened in a time, as JSON; one reads at a time.
+
+        Raises:
+            ControlError: there is no history.
+        """
+        async with self._reading:
+            return await self._source.history(since, until, step)
 
     async def change(self, changes: list[dict[str, Any]]) -> None:
         """Have the node do something to a link, and everybody see it at once.

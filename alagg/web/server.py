@@ -34,13 +34,14 @@ _END_WITH_PARENT: Final = 1
 log = logging.getLogger(__name__)
 
 
-def run(web: WebConfig, file: Path, control_socket: Path) -> int:
+def run(web: WebConfig, file: Path, control_socket: Path, history: Path) -> int:
     """Serve until SIGTERM or SIGINT; give the exit status.
 
     Args:
         web: what `[web]` says.
         file: the configuration, for the words of errors.
         control_socket: where the node is.
+        history: the file of its history.
 
     Raises:
         ConfigError: something that `[web]` names cannot be used.
@@ -54,7 +55,7 @@ def run(web: WebConfig, file: Path, control_socket: Path) -> int:
     listener = listen(web, file)
     log.info("dashboard and API at %s", dataclasses.replace(web, listen=listener.getsockname()[:2]).url)
     if account is None:
-        return Serving(key, tls, listener, broker.Direct(control_socket), control_socket).run()
+        return Serving(key, tls, listener, broker.Direct(control_socket, history), control_socket).run()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     serving = Serving(key, tls, listener, broker.Brokered(theirs), control_socket)
     broker_process = os.getpid()
@@ -62,7 +63,7 @@ def run(web: WebConfig, file: Path, control_socket: Path) -> int:
     if child:
         listener.close()
         theirs.close()
-        return stay(child, ours, control_socket)
+        return stay(child, ours, control_socket, history)
     ours.close()
     serving.rehearse()
     give_up_rights(account)
@@ -120,12 +121,12 @@ def give_up_rights(account: pwd.struct_passwd) -> None:
     os.umask(0o077)
 
 
-def stay(child: int, channel: socket.socket, control_socket: Path) -> int:
+def stay(child: int, channel: socket.socket, control_socket: Path, history: Path) -> int:
     """Be the broker as long as the web process lives, hand signals on to it, and give its exit status."""
     logs.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _end(child))
-    broker.serve(channel, control_socket)
+    broker.serve(channel, control_socket, history)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     return 0 if code == -signal.SIGTERM else code & 0xFF  # it was asked to end before it was ready to be asked

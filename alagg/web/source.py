@@ -37,6 +37,20 @@ class Source:
         """
         return await self._answer("status")
 
+    async def history(self, since: int, until: int, step: int) -> bytes:
+        """Give what happened in a time (`alagg.history.Store.query`), as JSON.
+
+        Raises:
+            ControlError: there is no history.
+        """
+        reader, writer = await self._ask(f"history {since} {until} {step}")
+        try:
+            return await asyncio.wait_for(_read(reader), CHANGE_TIME)
+        except (OSError, asyncio.TimeoutError):
+            raise ControlError("the history cannot be read") from None
+        finally:
+            writer.close()
+
     async def change(self, change: dict[str, Any]) -> None:
         """Have the node do something to a link.
 

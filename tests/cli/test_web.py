@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from alagg import cli
 from alagg.cli import web
 from alagg.control import logs
+from alagg.historyconfig import DEFAULT_FILE
 from alagg.webconfig import WebConfig
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_no_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,4 +53,4 @@ def test_without_a_file_the_defaults_hold(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(server, "run", run)
     assert cli.main(["web", "--socket", f"{tmp_path}/a.sock"]) == 0
-    assert (told[0], told[2]) == (WebConfig(), tmp_path / "a.sock")
+    assert (told[0], *told[2:]) == (WebConfig(), tmp_path / "a.sock", Path(DEFAULT_FILE))

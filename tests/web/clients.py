@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,6 +60,11 @@ class FakeSource:
         if self.refusal:
             raise self.refusal
         self.changes.append(change)
+
+    async def history(self, since: int, until: int, step: int) -> bytes:
+        if self.trouble:
+            raise self.trouble
+        return json.dumps({"since": since, "until": until, "step": step}).encode()
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         while (event := await self.happening.get()) is not None:

@@ -75,7 +75,7 @@ def test_status_is_the_node_s_with_the_verdict(site: Site) -> None:
     assert told.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/api/v1/status", "/metrics", LINK])
+@pytest.mark.parametrize("path", ["/api/v1/status", "/api/v1/history", "/metrics", LINK])
 def test_node_that_does_not_answer_is_told_of(site: Site, path: str) -> None:
     site.source.trouble = ControlError("no node listens at /run/alagg/alagg.sock; is it running?")
     method = "PATCH" if path == LINK else "GET"
@@ -89,6 +89,22 @@ def test_metrics_are_the_command_line_s(site: Site, accept: str) -> None:
     body, kind = exposition(site.source.says, accept)
     assert (answer.content, answer.headers["content-type"]) == (body, kind)
     assert b"alagg_link_" in body
+
+
+def test_history_takes_the_times_of_the_command_line(site: Site) -> None:
+    whole = site.ask("GET", "/api/v1/history", headers=BEARER).json()
+    assert 86_400 <= whole["until"] - whole["since"] <= 2 * 86_400 + 3600
+    told = site.ask("GET", "/api/v1/history?since=2026-11-26T22:00Z&until=2026-11-26T23:00Z&step=60", headers=BEARER)
+    assert told.json() == {"since": 1795730400, "until": 1795734000, "step": 60}
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("since=tomorrow", 400), ("until=yesterday", 400), ("since=0001-01-01", 400), ("since=9999-01-01", 400),
+     ("since=999999w", 400), ("step=0", 422), ("step=x", 422), (f"since={'1' * 41}", 422)],
+)  # fmt: skip
+def test_history_of_no_time(site: Site, query: str, status: int) -> None:
+    assert site.ask("GET", f"/api/v1/history?{query}", headers=BEARER).status_code == status
 
 
 def test_too_many_streams_are_told_to_come_again(site: Site) -> None:
@@ -210,7 +226,7 @@ def test_pieces_are_the_whole() -> None:
 
 def test_description_names_every_route(site: Site) -> None:
     described = site.ask("GET", "/openapi.json", headers=BEARER).json()
-    assert {"/healthz", "/api/v1/status", "/api/v1/events", "/metrics"} < described["paths"].keys()
+    assert {"/healthz", "/api/v1/status", "/api/v1/history", "/api/v1/events", "/metrics"} < described["paths"].keys()
     assert described["paths"]["/api/v1/links/{peer}/{link}"].keys() == {"patch"}
     for path, methods in described["paths"].items():
         for method in methods.values():

@@ -11,6 +11,7 @@ import pytest
 
 from alagg import config, steering
 from alagg.control.client import ControlError
+from alagg.history import opening
 from alagg.web.broker import CHANGES, VALUES, Brokered, Direct, Door, serve
 from tests.web.fake_node import FakeNode
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def channel(tmp_path: Path) -> Iterator[socket.socket]:
     """Give the web process' end of a channel to a broker."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    broker = threading.Thread(target=serve, args=(theirs, tmp_path / "alagg.sock"))
+    broker = threading.Thread(target=serve, args=(theirs, tmp_path / "alagg.sock", tmp_path / "history.db"))
     broker.start()
     yield ours
     ours.close()
@@ -41,13 +42,13 @@ def ask(door: Door) -> object:
 def test_both_ways_lead_to_the_node(tmp_path: Path, channel: socket.socket) -> None:
     node = FakeNode(tmp_path / "alagg.sock")
     try:
-        assert ask(Brokered(channel)) == ask(Direct(node.path)) == node.says
+        assert ask(Brokered(channel)) == ask(Direct(node.path, tmp_path / "history.db")) == node.says
     finally:
         node.close()
 
 
 def test_node_that_is_not_there_is_told(tmp_path: Path, channel: socket.socket) -> None:
-    for door in (Brokered(channel), Direct(tmp_path / "alagg.sock")):
+    for door in (Brokered(channel), Direct(tmp_path / "alagg.sock", tmp_path / "history.db")):
         with pytest.raises(ControlError, match=rf"^no node listens at {tmp_path}/alagg.sock"):
             door.open("status")
 
@@ -76,6 +77,21 @@ def test_change_to_a_link_is_handed_on(tmp_path: Path, channel: socket.socket) -
         assert node.changes == [change]
     finally:
         node.close()
+
+
+def test_history_comes_both_ways(tmp_path: Path, channel: socket.socket) -> None:
+    path = tmp_path / "history.db"
+    for door in (Brokered(channel), Direct(tmp_path / "alagg.sock", path)):
+        with pytest.raises(ControlError, match=r"there is no history; \[history\] keep = yes"):
+            door.open("history 1 2 3")
+    opening.for_writing(path, 10**6).close()
+    for door in (Brokered(channel), Direct(tmp_path / "alagg.sock", path)):
+        with door.open("history 1800000000 1800000600 60") as connection:
+            connection.settimeout(5)
+            told = json.loads(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
+        assert (told["since"], told["until"], told["links"], told["events"]) == (1800000000, 1800000600, [], [])
+    with pytest.raises(ControlError, match="may ask for"):
+        Brokered(channel).open("history 1 2 /etc/shadow")
 
 
 def test_broker_that_is_gone_is_told() -> None:

@@ -22,6 +22,7 @@ import pytest
 from alagg.cli.errors import CommandError
 from alagg.config import ConfigError
 from alagg.control.client import request
+from alagg.history import opening
 from alagg.web import server
 from alagg.webconfig import WebConfig
 from tests.web.clients import BEARER, TOKEN
@@ -46,6 +47,7 @@ class Web:
         self.config.write_text(
             "[peer office]\ndestinations = 10.99.0.2\n[link fibre]\ninterface = eth0\nmac = 52:54:00:12:34:56\n"
             f"[alagg]\ncontrol_socket = {self.node.path}\n[web]\nlisten = 127.0.0.1:0\ntoken_file = {token}\n"
+            f"[history]\nfile = {folder}/history.db\n"
         )
         command = [sys.executable, "-m", "alagg", "web", "--config", str(self.config)]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -112,6 +114,15 @@ def test_status_page_and_metrics(web: Web) -> None:
         with web.asking("GET", path) as answer:
             assert answer.status == 200
             assert word in answer.read()
+
+
+def test_history_is_read_by_who_may(web: Web) -> None:
+    path = web.config.with_name("history.db")
+    with web.asking("GET", "/api/v1/history") as answer:
+        assert (answer.status, b"there is no history" in answer.read()) == (503, True)
+    opening.for_writing(path, 10**6).close()
+    with web.asking("GET", "/api/v1/history?since=1h") as answer:
+        assert json.loads(answer.read())["events"] == []
 
 
 def test_change_goes_through(web: Web) -> None:

@@ -127,7 +127,8 @@ def test_both_families(host: str) -> None:
 
 def test_rehearsal_needs_no_node_and_leaves_nothing(tmp_path: Path) -> None:
     with listening() as listener:
-        made = Serving(Access(TOKEN), None, listener, Direct(tmp_path / "none.sock"), tmp_path / "none.sock")
+        door = Direct(tmp_path / "none.sock", tmp_path / "none.db")
+        made = Serving(Access(TOKEN), None, listener, door, tmp_path / "none.sock")
         made.rehearse()
         assert made.hub.trouble == ""
 

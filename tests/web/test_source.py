@@ -48,7 +48,7 @@ async def events(source: Source, count: int) -> list[dict[str, Any]]:
 def test_status(tmp_path: Path) -> None:
     node = FakeNode(tmp_path / "alagg.sock")
     try:
-        assert asyncio.run(Source(Direct(node.path), node.path).status()) == node.says
+        assert asyncio.run(Source(Direct(node.path, tmp_path / "history.db"), node.path).status()) == node.says
     finally:
         node.close()
 
@@ -56,6 +56,10 @@ def test_status(tmp_path: Path) -> None:
 def test_events(tmp_path: Path) -> None:
     told = b'{"kind": "a"}\n{"kind": "b"}\n'
     assert asyncio.run(events(Source(Saying(told), tmp_path), 3)) == [{"kind": "a"}, {"kind": "b"}]
+
+
+def test_history_is_handed_on_as_it_is(tmp_path: Path) -> None:
+    assert asyncio.run(Source(Saying(b'{"since": 1}'), tmp_path).history(1, 2, 3)) == b'{"since": 1}'
 
 
 @pytest.mark.parametrize("says", [b"", b"[]", b"{", b"HTTP/1.1 200"])
