@@ -84,7 +84,7 @@ def test_a_single_worker_tells_nobody() -> None:
 
 def test_a_report_finds_the_worker_that_it_is_about() -> None:
     crew, workers = crew_of(3)
-    report = Report(1, 7, 0xABCD, 500, 400, 60_000, 20, ((17, 3), (400, 1)))
+    report = Report(1, 7, 0xABCD, 500, 400, 60_000, 20, 30, ((17, 3), (400, 1)))
     crew.tell(ReportHeard("office", report))
     crew.tell(ReportHeard("office", Report(3, 7, 0, 0, 0, 0, 0)))  # there is no such worker
     for worker in workers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from alagg.engine.control import OWNS, REFUSES, TAKES, Hello, scheduler_name
+from alagg.engine.control import MEASURING, OWNS, REFUSES, TAKES, Hello, scheduler_name
 from alagg.engine.header import VERSION
 from alagg.engine.state import NEW, SILENT
 
@@ -33,6 +33,11 @@ class FarEnd:
     def is_redundant(self) -> bool:
         """Whether it is known to send each packet on several links."""
         return self.hello is not None and scheduler_name(self.hello.scheduler) == "redundant"
+
+    @property
+    def measures(self) -> bool:
+        """Whether it is known to send by what reports say of the links."""
+        return self.hello is not None and self.hello.scheduler in MEASURING
 
     def copies(self, links: int) -> int:
         """Give how many copies of each packet it sends over so many links that work; 0 while that is unknown."""

@@ -41,10 +41,12 @@ MAX_MISSING: Final = 16
 """Ranges of missing numbers in one report, the newest ones."""
 SCHEDULERS: Final = ("redundant", "round-robin", "weighted", "latency", "adaptive")
 """The schedulers by their numbers in HELLO; 255 is none of them."""
+MEASURING: Final = frozenset((3, 4))
+"""Those of them that go by what reports say, and want them more often."""
 
 _ITEM: Final = struct.Struct(">BH")
 _HELLO: Final = struct.Struct(">BBIBBBBBIII")
-_REPORT: Final = struct.Struct(">BBIIIQIB")
+_REPORT: Final = struct.Struct(">BBIIIQIIB")
 _RANGE: Final = struct.Struct(">IH")
 
 
@@ -94,6 +96,8 @@ class Report:
     received_bytes: int
     age: int
     """Microseconds since the highest one came."""
+    arrived: int = 0
+    """When it came, in microseconds of the reporter's clock, modulo 2**32."""
     missing: tuple[tuple[int, int], ...] = ()
     """Ranges of numbers that have not come: the first, and how many (at most 65,535)."""
 
@@ -145,7 +149,7 @@ def _encode_report(report: Report) -> bytes:
     missing = report.missing[-MAX_MISSING:]
     head = _REPORT.pack(
         report.lane, report.link_id, report.epoch, report.highest, report.received, report.received_bytes, report.age,
-        len(missing),
+        report.arrived, len(missing),
     )  # fmt: skip
     return head + b"".join(_RANGE.pack(first, count) for first, count in missing)
 
@@ -195,8 +199,7 @@ def _decode_report(value: bytes) -> Report:
     if count > MAX_MISSING or len(value) < _REPORT.size + count * _RANGE.size:
         raise ControlError("bad report")
     ranges = (_RANGE.unpack_from(value, _REPORT.size + index * _RANGE.size) for index in range(count))
-    lane, link_id, epoch, highest, received, received_bytes, age = fields
-    return Report(lane, link_id, epoch, highest, received, received_bytes, age, tuple(ranges))
+    return Report(*fields, tuple(ranges))
 
 
 def _decode_networks(value: bytes) -> Iterator[Network]:

@@ -34,6 +34,9 @@ REFUSALS: Final = 60.0
 REPORT_PAUSE: Final = 0.02
 """Seconds between two reports while packets flow, at least; up to `REPORT_SPREAD` more, at random."""
 REPORT_SPREAD: Final = 0.03
+MEASURED_PAUSE: Final = 0.008
+"""The same for a peer whose scheduler goes by reports."""
+MEASURED_SPREAD: Final = 0.004
 REPORT_PERIOD: Final = 1.0
 """Seconds between two reports, at most."""
 REPORT_SHARE: Final = 100
@@ -181,6 +184,9 @@ class Dialogue:
             outgoing = self.outgoing[link.name] = Outgoing(link)
         if outgoing.take(report, now):
             self.reports += 1
+            late = self._peer.sender.late
+            if late is not None:
+                late.learn(link, report, now)
         else:
             self.refused_reports += 1
 
@@ -189,7 +195,9 @@ class Dialogue:
 
         It goes over the link that answers fastest, and over another one too while some link is in doubt.
         """
-        pause: float = REPORT_PAUSE + REPORT_SPREAD * crc32c(b"%d %s" % (self.reported, self._node.secret)) / 2**32
+        is_fast = self.far.measures
+        least, spread = (MEASURED_PAUSE, MEASURED_SPREAD) if is_fast else (REPORT_PAUSE, REPORT_SPREAD)
+        pause = least + spread * float(crc32c(b"%d %s" % (self.reported, self._node.secret))) / 2**32
         self.reported += 1
         best = self._best()
         if not best:
@@ -217,7 +225,7 @@ class Dialogue:
                 reports.append(
                     Report(
                         number, track.link_id, track.epoch, track.highest & MASK, track.received & MASK,
-                        track.received_bytes, max(age, 0), missing,
+                        track.received_bytes, max(age, 0), round(track.last_time * 1e6) & MASK, missing,
                     )
                 )  # fmt: skip
         return reports

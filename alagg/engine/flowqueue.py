@@ -61,6 +61,8 @@ class FlowQueue:
         """Packets of flows that kept a queue standing."""
         self.marked = 0
         """Packets of such flows that understand ECN, and went on with the mark."""
+        self.urgent = False
+        """Whether what was taken last is one of few of its flow, which had not waited for its turn."""
         self._budget = budget
         self._flows = [Flow() for _ in range(FLOWS)]
         self._new: deque[Flow] = deque()
@@ -91,6 +93,7 @@ class FlowQueue:
             packet = self._from(flow, now)
             if packet is not None:
                 flow.deficit -= len(packet)
+                self.urgent = turns is self._new and not flow.packets
                 return packet
             turns.popleft()
             if turns is self._new and self._old:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 from alagg.engine.crc import crc32c
 from alagg.engine.flowqueue import TARGET, Budget, FlowQueue
 from alagg.engine.fragment import split
-from alagg.engine.pacer import FRAME, Numbered, Pacer
+from alagg.engine.gauge import Clock, Gauge
+from alagg.engine.pacer import FRAME, RETRY, Numbered, Pacer
 from alagg.engine.sequence import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from alagg.engine.control import Report
     from alagg.engine.link import Link
     from alagg.engine.sender import Sender
 
@@ -49,6 +51,10 @@ class Late:
         self._back: list[Numbered] = []
         """What links had not sent yet that went, or are held back, the last number first."""
         self._now = 0.0
+        self._clock = Clock()
+        self._measures = False
+        """Whether the scheduler goes by what is measured of the links."""
+        self._urgent = False
 
     @property
     def waiting(self) -> int:
@@ -59,9 +65,14 @@ class Late:
         """Take the peer's links, their rates in bytes per second (0: none), and what comes before our headers."""
         for link in [link for link in self.pacers if link not in rates]:
             self._take_back(self.pacers.pop(link))
+        self._measures = self._sender.scheduler.measures
         for link, (rate, overhead) in rates.items():
             pacer = self.pacers.setdefault(link, Pacer(link))
-            pacer.rate, pacer.overhead = rate, overhead
+            pacer.rate, pacer.overhead, pacer.limit = rate, overhead, rate
+            if not self._measures:
+                pacer.gauge = None
+            elif pacer.gauge is None:
+                pacer.gauge = Gauge(link, self._clock)
         paced = [rate for rate, _ in rates.values()]
         self.queue.limit = max(LEAST, int(sum(paced) * LONGEST)) if all(paced) else MOST
         slowest = min([rate for rate in paced if rate], default=float("inf"))
@@ -83,14 +94,37 @@ class Late:
         if not pacers or room <= 0:
             self._give_up()
             return
+        scheduler = self._sender.scheduler
+        if self._measures:
+            self._follow(pacers, now)
         while (one := self._next(room, now)) is not None:
-            chosen = self._sender.scheduler.pick(pacers, len(one[0]), now)
+            scheduler.waiting, scheduler.urgent = self.queue.bytes, self._urgent
+            chosen = scheduler.pick(pacers, len(one[0]), now)
             if not chosen:
                 break
             self._give(chosen)
+        else:
+            scheduler.idle(now)
         for pacer in pacers:
             pacer.release(self._sender.epoch, now)
         self._find_due()
+
+    def learn(self, link: Link, report: Report, now: float) -> None:
+        """Take a report of the peer that can be true."""
+        pacer = self.pacers.get(link)
+        if pacer is None or pacer.gauge is None:
+            return
+        pacer.gauge.take(report, now)
+        self._sender.due = self.due = min(self.due, now)
+
+    def _follow(self, pacers: Sequence[Pacer], now: float) -> None:
+        """Go by what was measured."""
+        total = 0.0
+        for pacer in pacers:
+            pacer.follow(now)
+            total += pacer.rate
+        self.queue.limit = max(LEAST, int(total * LONGEST))
+        self.queue.target = TARGET + self._sender.scheduler.skew
 
     def settle(self) -> None:
         """Take back what ports had no room for."""
@@ -111,6 +145,7 @@ class Late:
             packet = self.queue.take(now)
             if packet is None:
                 return None
+            self._urgent = self.queue.urgent
             self._cut(packet, room)
         return self._pieces[-1]
 
@@ -159,3 +194,5 @@ class Late:
     def _find_due(self) -> None:
         times = [pacer.due(self._now) for pacer in self.pacers.values() if pacer.link.open]
         self.due = min(times, default=float("inf"))
+        if self._measures and self.waiting + len(self._back):
+            self.due = min(self.due, self._now + RETRY)

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.header import DATA, SIZE
+from alagg.engine.sequence import MASK
 
 if TYPE_CHECKING:
+    from alagg.engine.gauge import Gauge
     from alagg.engine.link import Link
 
 BACKLOG: Final = 0.005
 """Seconds of frames that a link has waiting at most; more would only grow old there."""
+AHEAD: Final = 0.001
+"""The same where the rate is measured: what is given late can still go another way."""
 UNPACED: Final = 1 << 18
 """Bytes that wait at most on a link without a rate."""
 CATCH_UP: Final = 0.001
@@ -51,11 +55,17 @@ class Pacer:
         self.link = link
         self.rate = rate
         self.overhead = overhead
+        self.limit = rate
+        """What the configuration allows, bytes per second; 0 for anything."""
+        self.gauge: Gauge | None = None
+        """What is measured of the link, for schedulers that ask for it."""
         self.bytes = 0
         """Bytes that wait, with all their headers."""
         self._held: deque[Numbered] = deque()
         self._released: list[Numbered] = []
         """What lies in the link's queue, for its port."""
+        self._numbers: list[int] = []
+        """Their link sequences."""
         self._free_at = 0.0
         """When the next frame may leave."""
         self._counted = link.tx_bytes
@@ -72,6 +82,19 @@ class Pacer:
         if not self.rate:
             return self.bytes < UNPACED
         return not self._held or self.backlog(now) < limit
+
+    def follow(self, now: float) -> None:
+        """Take the rate that was measured, as far as the configuration allows it."""
+        if self.gauge is not None:
+            pace = self.gauge.pace(now)
+            self.rate = min(self.limit, pace) if self.limit else pace
+
+    def can_take(self, now: float) -> bool:
+        """Tell whether another frame would leave at once and not wait for long on the link, as it was measured."""
+        gauge = self.gauge
+        if gauge is None:
+            return self.has_room(now)
+        return self.has_room(now, AHEAD) and gauge.has_room(now, self.bytes)
 
     def hold(self, one: Numbered) -> None:
         """Take a piece."""
@@ -93,18 +116,22 @@ class Pacer:
             link.reserve([one.payload], length)
             link.write(DATA, epoch, link.lane, one.sequence, one.piece, one.last_piece, length, one.checksum)
             self._released.append(one)
+            self._numbers.append((link.link_sequence - 1) & MASK)
 
     def settle(self, now: float) -> None:
         """Take back what the port had no room for: always the last ones. It is tried again in a moment."""
         released, self._released = self._released, []
+        numbers, self._numbers = self._numbers, []
         link = self.link
         untaken = min(link.queued - link.taken, len(released)) if released else 0
         for one in reversed(released[len(released) - untaken :]):
             self._held.appendleft(one)
             self.bytes += self._size(one)
-        for one in released[: len(released) - untaken]:
+        for number, one in zip(numbers, released[: len(released) - untaken]):  # noqa: B905 - the first ones were taken
             one.left = True
             self._counted += len(one.payload) + SIZE
+            if self.gauge is not None:
+                self.gauge.send(number, one, len(one.payload) + SIZE, now)
         if untaken and link.open:
             link.tx_dropped_full -= untaken
             self._free_at = max(self._free_at, now + RETRY)

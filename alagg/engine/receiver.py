@@ -19,6 +19,7 @@ from alagg.engine.fragment import Piece
 from alagg.engine.header import CONTROL, COOKIE_SIZE, DATA, PROBE, SIZE, MalformedFrameError, parse
 from alagg.engine.lane import Lane
 from alagg.engine.recovery import DISCARDED, TOOK_OVER
+from alagg.engine.reorder import MIN_TIMEOUT
 from alagg.engine.sequence import distance
 
 if TYPE_CHECKING:
@@ -148,6 +149,12 @@ class Receiver:
             for stream in lane.recovery.streams():
                 stream.reorder.set_timeout(timeout, lane.out)
             self._deliver(lane, now)
+
+    def wait_at_least(self, seconds: float) -> None:
+        """Wait this long for earlier packets, where that is automatic."""
+        for lane in self.lanes.values():
+            for stream in lane.recovery.streams():
+                stream.reorder.least = max(seconds, MIN_TIMEOUT)
 
     def flush(self, now: float) -> None:
         """Release all that is held, in order: the node ends."""

@@ -8,7 +8,7 @@ cdef int64_t _OVERHEAD
 cdef int64_t _SLOTS, _MAX_BYTES, _DOUBT, _BELIEVED
 cdef double _FRESH
 
-cdef double _MAX_TIMEOUT, _WATCH_INTERVAL
+cdef double _MIN_TIMEOUT, _MAX_TIMEOUT, _WATCH_INTERVAL
 cdef int64_t _WATCHED
 
 cdef class Lateness:
@@ -32,6 +32,7 @@ cdef class Reorder:
     cdef public int64_t overflows
     cdef public int64_t held
     cdef public object fixed
+    cdef public double least
     cdef bint _started
     cdef int64_t _next
     cdef double _advanced

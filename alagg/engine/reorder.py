@@ -47,6 +47,7 @@ Item = bytes | Piece
 """What is put in order: a whole packet, or a piece of one."""
 
 # The same again for C: other modules cannot see what the .pxd declares.
+_MIN_TIMEOUT: Final = MIN_TIMEOUT
 _MAX_TIMEOUT: Final = MAX_TIMEOUT
 _SLOTS: Final = SLOTS
 _MAX_BYTES: Final = MAX_BYTES
@@ -116,6 +117,8 @@ class Reorder:
         """Packets that wait now."""
         self.fixed = timeout
         """The configured wait in seconds; None for automatic, 0 for no waiting at all."""
+        self.least = _MIN_TIMEOUT
+        """Seconds; the shortest automatic wait: longer where the peer uses links of unequal delay."""
         self._started = False
         self._next = 0
         """The number that is released next, once the first one has come; numbers are kept without their wrap."""
@@ -143,7 +146,7 @@ class Reorder:
     @property
     def timeout(self) -> float:
         """Seconds that a packet waits at most."""
-        return self.lateness.timeout if self.fixed is None else self.fixed
+        return max(self.lateness.timeout, self.least) if self.fixed is None else self.fixed
 
     def ahead(self, sequence: int) -> int:
         """Give how far a number lies ahead of the one that is released next; none is before the first one came."""

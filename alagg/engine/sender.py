@@ -89,7 +89,7 @@ class Sender:
 
     def set_rates(self, rates: Mapping[Link, tuple[float, int]], budget: Budget) -> None:
         """Take each link's bytes per second, 0 for no limit, and the bytes that its frames have before our header."""
-        if self.late is None and any(rate for rate, _ in rates.values()):
+        if self.late is None and (self.scheduler.measures or any(rate for rate, _ in rates.values())):
             self.late = Late(self, budget)
         if self.late is not None:
             self.late.set_rates(rates)

@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 
 @cython.final
@@ -9,5 +10,9 @@ cdef class Run:
 
 cdef class Scheduler:
     cdef public object copies
+    cdef public bint measures
+    cdef public int64_t waiting
+    cdef public bint urgent
+    cdef public double skew
 
     cpdef list schedule(self, list payloads, object links, double now)

@@ -31,6 +31,14 @@ class Scheduler:
     def __init__(self, copies: int | None) -> None:
         """Take `copies`: on how many links a packet is wanted, None for all; those without redundancy ignore it."""
         self.copies = copies
+        self.measures = False
+        """Whether packets are given out late, by what was measured of the links, even where none has a rate."""
+        self.waiting = 0
+        """Bytes that wait behind the packet that is next, told before `pick`."""
+        self.urgent = False
+        """Whether that is one of few of its flow, told before `pick`: it should not wait for a slow link."""
+        self.skew = 0.0
+        """Seconds that packets may be waiting since a slower link would be no better; for who measures."""
 
     def schedule(self, payloads: list[bytes], links: Sequence[Link], now: float) -> list[Run]:
         """Lay a batch on links.
@@ -56,6 +64,9 @@ class Scheduler:
         if not leader.has_room(now):
             return ()
         return tuple([pacer for pacer in ranked if pacer is leader or pacer.has_room(now, 2 * BACKLOG)])
+
+    def idle(self, now: float) -> None:
+        """Take that nothing waits: the links carry more than there is."""
 
 
 def _rank(pacer: Pacer) -> tuple[bool, float]:
