@@ -195,11 +195,11 @@ def _item(kind: int, value: bytes) -> Item | None:
 def _decode_report(value: bytes) -> Report:
     if len(value) < _REPORT.size:
         raise ControlError("short report")
-    *fields, count = _REPORT.unpack_from(value)
+    lane, link_id, epoch, highest, received, received_bytes, age, arrived, count = _REPORT.unpack_from(value)
     if count > MAX_MISSING or len(value) < _REPORT.size + count * _RANGE.size:
         raise ControlError("bad report")
     ranges = (_RANGE.unpack_from(value, _REPORT.size + index * _RANGE.size) for index in range(count))
-    return Report(*fields, tuple(ranges))
+    return Report(lane, link_id, epoch, highest, received, received_bytes, age, arrived, tuple(ranges))
 
 
 def _decode_networks(value: bytes) -> Iterator[Network]:

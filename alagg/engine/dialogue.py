@@ -37,6 +37,9 @@ REPORT_SPREAD: Final = 0.03
 MEASURED_PAUSE: Final = 0.008
 """The same for a peer whose scheduler goes by reports."""
 MEASURED_SPREAD: Final = 0.004
+MEASURED_SHARE: Final = 50
+MEASURED_PERIOD: Final = 0.03
+"""Seconds between two of these, at most: what is on its way waits for them."""
 REPORT_PERIOD: Final = 1.0
 """Seconds between two reports, at most."""
 REPORT_SHARE: Final = 100
@@ -210,7 +213,8 @@ class Dialogue:
         came = sum(link.rx_bytes for link in self._peer.links.values())
         rate = (came - self._reported_bytes) / max(now - self._reported_at, REPORT_PAUSE)
         self._reported_at, self._reported_bytes = now, came
-        return max(pause, min(REPORT_SHARE * size / rate if rate > 0 else REPORT_PERIOD, REPORT_PERIOD))
+        longest, share = (MEASURED_PERIOD, MEASURED_SHARE) if is_fast else (REPORT_PERIOD, REPORT_SHARE)
+        return max(pause, min(share * size / rate if rate > 0 else longest, longest))
 
     def _reports(self, now: float) -> list[Item]:
         """Say what came on each link and lane of which the last report was another."""

@@ -8,8 +8,8 @@ All of it is measured, from the peer's reports; nothing is configured:
   it carries; without one it may carry more, so this can only raise the estimate. Losses say nothing of the rate;
 - *the moment at which the link will be done* with all that was sent, at that rate; each report sets it right.
 
-A link has room while it will be done soon: so its queue stays some milliseconds long, whatever buffer it has, and it is
-never idle while something waits. Now and then the queue is let run empty, to see the shortest delay again.
+A link has room while it will be done soon: so its queue stays some milliseconds long, whatever buffer it has, and it
+is never idle while something waits. Now and then the queue is let run empty, to see the shortest delay again.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class Gauge:
         """Bytes a second that it carries."""
         self.known = False
         """Whether that was seen: its queue once filled."""
-        self.measured = False
-        """Whether anything was seen of it."""
+        self.seen = 0.0
+        """The most that came of it in a second's time, as samples have it; 0 before the first."""
         self.delay: float | None = None
         """The shortest delay of late, in seconds, to be compared with other links' only; None before the first."""
         self.blind = False
@@ -141,6 +141,8 @@ class Gauge:
         """When the link will be done with all that was sent, but for `_shift`."""
         self._shift = 0.0
         """By how much the predictions were set right so far."""
+        self._came = 0
+        """Frames that were spoken of before the first sample: so many more may be on their way (slow start)."""
         self._limited = float("-inf")
         """When it had no room for more, the last time."""
         self._reported = float("-inf")
@@ -167,14 +169,15 @@ class Gauge:
 
     def has_room(self, now: float, waiting: int = 0) -> bool:
         """Tell whether another frame may be given to it, after `waiting` bytes that it has been given already."""
-        if self.is_stalled(now) or not self.measured:
-            return len(self.sent) * FRAME + waiting < FIRST * FRAME
-        if self.backlog(now) + waiting / self.rate < self.target(now):
-            return True
-        if not self.sent and not waiting:
-            return True
-        self._limited = now
-        return False
+        if self.is_stalled(now) or not self.seen:
+            most = FIRST if self.blind else FIRST + self._came
+            has_room = len(self.sent) * FRAME + waiting < most * FRAME
+        else:
+            is_short = self.backlog(now) + waiting / self.rate < self.target(now)
+            has_room = is_short or not (self.sent or waiting)
+        if not has_room:
+            self._limited = now
+        return has_room
 
     def pace(self, now: float) -> float:
         """Give the bytes a second at which frames may leave."""
@@ -212,6 +215,8 @@ class Gauge:
             passed.append(one)
         if not passed:
             return passed
+        if not self.seen:
+            self._came += len(passed)
         self._interval += (min(now - self._reported, 1.0) - self._interval) / 8
         self._reported = now
         if passed[-1].number == report.highest:
@@ -265,7 +270,7 @@ class Gauge:
             return
         rate = (report.received_bytes - first.bytes) / (time - first.time)
         rate /= 1 - min(self.link.loss, MOST_LOSS) * TRUST
-        self.measured = True
+        self.seen = max(self.seen, rate)
         if busy and (first.busy or not self.known):
             self.known = True
             self._best.append(rate)

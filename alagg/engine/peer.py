@@ -41,7 +41,7 @@ QUIET: Final = 60.0
 """Seconds between two words about packets that are refused for the same reason."""
 PASSING: Final = frozenset((NEW, WARY, SUSPECT))
 """States that a link is in for a moment; status shows them, and no event is made of them."""
-MARGIN: Final = 0.02
+MARGIN: Final = 0.03
 """Seconds that queues on links may differ by, where they are kept short."""
 MOST_SKEW: Final = 0.4
 """Seconds of round trip by which a link may be slower for a peer to give it packets that are nowhere else."""

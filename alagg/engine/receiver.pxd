@@ -34,6 +34,7 @@ cdef class Receiver:
     cdef double _live_time
     cdef object _secret
     cdef object _store
+    cdef double _least
 
     @cython.locals(
         lane=Lane, size=int64_t, intact=int64_t, index=Py_ssize_t, payload=bytes, frame_type=int, epoch=int64_t,

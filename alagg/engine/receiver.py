@@ -82,6 +82,7 @@ class Receiver:
         self._live_time = live_time
         self._secret = secret
         self._store = store
+        self._least = MIN_TIMEOUT
 
     def receive(self, link: Link, headers: bytes, payloads: Sequence[bytes | None], now: float) -> None:
         """Take the frames that came over a link.
@@ -152,9 +153,10 @@ class Receiver:
 
     def wait_at_least(self, seconds: float) -> None:
         """Wait this long for earlier packets, where that is automatic."""
+        self._least = max(seconds, MIN_TIMEOUT)
         for lane in self.lanes.values():
             for stream in lane.recovery.streams():
-                stream.reorder.least = max(seconds, MIN_TIMEOUT)
+                stream.reorder.least = self._least
 
     def flush(self, now: float) -> None:
         """Release all that is held, in order: the node ends."""
@@ -219,6 +221,7 @@ class Receiver:
         stream = recovery.stream
         if verdict == TOOK_OVER:
             lane.take_over()
+            lane.reorder.least = self._least
             self.reset_lanes.append(lane)
         if stream is not None and stream is recovery.current:
             track = lane.track(link, epoch, link_id, link_sequence, SIZE + len(payload), now)

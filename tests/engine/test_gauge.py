@@ -1,4 +1,4 @@
-"""A link is measured by reports alone: its rate, its delay and its queue, whatever the clocks say and however it loses."""
+"""A link is measured by reports alone: its rate, delay and queue, whatever the clocks say and however it loses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ ONE = Numbered(bytes(SIZE - 24), 0, 0, 0, 0)
 class Way:
     """A link of so many bytes a second, with a sender that always has more, and reports of what came."""
 
-    def __init__(self, rate: float, delay: float = 0.01, loss: int = 0, clock: float = 1000.0, first: int = 0) -> None:
+    def __init__(
+        self, rate: float, delay: float = 0.01, loss: int = 0, clock: float = 1000.0, first: int = 0
+    ) -> None:
         self.rate, self.delay, self.loss, self.clock = rate, delay, loss, clock
         self.link = Link(0, "fibre", 1500)
         self.link.rtt = self.link.base_rtt = 2 * delay
@@ -186,7 +188,7 @@ def test_reports_that_say_the_same_again_change_nothing() -> None:
     way = Way(2.5e6)
     way.run(1.0)
     before = way.gauge.rate, way.gauge.delay, way.gauge.in_flight
-    report = replace(way._last, highest=(way.number - len(way.gauge.sent) - 1) & MASK)  # noqa: SLF001
+    report = replace(way._last, highest=(way.number - len(way.gauge.sent) - 1) & MASK)
     for _ in range(50):
         assert way.gauge.take(report, way.now) == []
     assert (way.gauge.rate, way.gauge.delay, way.gauge.in_flight) == before

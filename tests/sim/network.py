@@ -48,7 +48,7 @@ class Network:
         self._actions: list[tuple[float, int, Callable[[], object]]] = []
         self._count = itertools.count()
 
-    def host(self, **options: float | None) -> Host:
+    def host(self, **options: float | str | None) -> Host:
         """Add a host; `options` are fields of `PeerSettings` for all its peers."""
         host = Host(self, len(self.hosts) + 1, **options)
         self.hosts.append(host)
@@ -187,7 +187,7 @@ class Cable:
 class Host:
     """A host with the engine of its node, between an application that sends and one that listens."""
 
-    def __init__(self, network: Network, number: int, **options: float | None) -> None:
+    def __init__(self, network: Network, number: int, **options: float | str | None) -> None:
         self.addresses = {4: f"10.0.0.{number}", 6: f"fd00::{number}"}
         self.name = f"host{number}"
         self.arrived: list[tuple[float, bytes]] = []

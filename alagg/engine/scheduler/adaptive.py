@@ -13,8 +13,9 @@ WORTH: Final = 0.2
 class Adaptive(EarliestArrival):
     """Uses a slower link once the faster ones have been full for as long as it is slower.
 
-    What has lasted that long is taken to last that long again: then what the slower link is given now arrives no later
-    than what will wait for the faster ones. A link that adds little to the rate and much to the delay is left alone.
+    What has lasted that long is taken to last that long again: then what the slower link is given now arrives no
+    later than what will wait for the faster ones. A link that adds little to the rate and much to the delay is left
+    alone.
     """
 
     def _opens(self, way: Way) -> bool:

@@ -1,9 +1,9 @@
 """Earliest arrival: each packet on the link on which it will arrive first, as far as the links were measured.
 
 What `latency` and `adaptive` have in common: they know how much longer the way over each link is (its skew), which
-links are worth a packet, and how to find out about the others. A link of which little is known, or that is too slow to
-be of use, is tried with *copies* of packets that go over another one, so that this costs nobody anything; at growing
-intervals, and only while those in use carry less than there is.
+links are worth a packet, and how to find out about the others. A link of which little is known, or that is too slow
+to be of use, is tried with *copies* of packets that go over another one, so that this costs nobody anything; at
+growing intervals, and only while those in use carry less than there is.
 
 Earliest arrival alone would let a short packet wait behind nothing and still go over a slow link, or have a slow link
 hold up those behind it: waiting for a fast link is often quicker (ECF, CoNEXT 2017; BLEST, IFIP Networking 2016).
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from alagg.engine.gauge import FRAME, LEAST
 from alagg.engine.scheduler.base import Run, Scheduler
 from alagg.engine.state import UP
 
@@ -27,7 +28,7 @@ RENEW: Final = 0.005
 ALIKE: Final = 0.002
 """Seconds of skew that make no difference."""
 STICK: Final = 0.0003
-"""Seconds by which another link must be quicker to take over from the one before: runs are cheaper to put in order."""
+"""Seconds by which another link must be quicker to take over from the one before: runs are cheap to put in order."""
 LOSSY: Final = 0.02
 """Share of frames lost from which a link is left, where nothing is sent again, for those that lose less."""
 TRIAL: Final = 1.0
@@ -38,8 +39,10 @@ LONGEST_PAUSE: Final = 64.0
 """... up to this."""
 PRESSED: Final = 0.05
 """Seconds for which packets have had to wait before a link is tried."""
-MEMORY: Final = 0.6
-"""Seconds of waiting, or of none, that are remembered."""
+MEMORY: Final = 1.25
+"""How much more waiting is remembered than the slowest link in use asks for."""
+RELIEF: Final = 4.0
+"""How much faster it is forgotten while nothing waits: what comes in bursts does not fill the fast links."""
 
 
 class Trial:
@@ -136,7 +139,8 @@ class EarliestArrival(Scheduler):
 
     def _note(self, now: float, *, waits: bool) -> None:
         passed = now - self._since
-        self._pressed = min(max(self._pressed + (passed if self._waits else -passed), 0.0), MEMORY)
+        pressed = self._pressed + (passed if self._waits else -RELIEF * passed)
+        self._pressed = min(max(pressed, 0.0), MEMORY * max(self._plan[-1].skew, PRESSED) if self._plan else 0.0)
         self._waits, self._since = waits, now
 
     def _make_plan(self, pacers: list[Pacer], now: float) -> None:
@@ -162,11 +166,11 @@ class EarliestArrival(Scheduler):
         gauge = way.pacer.gauge
         if gauge is None or way.skew <= ALIKE:
             return True
-        trial = self._trials.setdefault(way.pacer, Trial())
-        if now >= trial.until and gauge.measured and self._is_worth(way):
-            trial.pause = FIRST_PAUSE
+        if gauge.seen and self._is_worth(way):
+            self._trials.pop(way.pacer, None)
             return True
-        if trial.runs(now, needed=self._pressed > PRESSED):
+        trial = self._trials.setdefault(way.pacer, Trial())
+        if trial.runs(now, needed=self._pressed > min(PRESSED, way.skew)):
             self._tried.append(way.pacer)
         return False
 
@@ -185,15 +189,18 @@ def _trouble(pacer: Pacer, now: float) -> tuple[bool, bool, bool, bool]:
 
 
 def _lags(pacers: list[Pacer]) -> list[float]:
-    """Give the delay of each link: of the way there, as reports have it, or half of the round trip."""
+    """Give the delay of a frame on each link: of the way there, as reports have it, or half of the round trip."""
     delays = [pacer.gauge.delay if pacer.gauge else None for pacer in pacers]
     known = [delay for delay in delays if delay is not None]
-    return known if len(known) == len(pacers) else [pacer.link.base_rtt / 2 for pacer in pacers]
+    ways = known if len(known) == len(pacers) else [pacer.link.base_rtt / 2 for pacer in pacers]
+    return [way + FRAME / max(_rate(pacer), LEAST) for way, pacer in zip(ways, pacers, strict=True)]
 
 
 def _rate(pacer: Pacer) -> float:
     gauge = pacer.gauge
-    rate = gauge.rate if gauge is not None else pacer.rate
+    if gauge is None:
+        return pacer.rate
+    rate = gauge.rate if gauge.known else gauge.seen or gauge.rate
     return min(rate, pacer.limit) if pacer.limit else rate
 
 

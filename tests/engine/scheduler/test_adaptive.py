@@ -10,7 +10,10 @@ from tests.engine.scheduler.test_arrival import share, way
 
 @pytest.mark.parametrize(
     ("near", "far", "skew", "used"),
-    [(50, 50, 0.025, True), (80, 20, 0.035, True), (100, 5, 0.295, False), (300, 3, 0.045, False), (10, 10, 0.3, False)],
+    [
+        (50, 50, 0.025, True), (80, 20, 0.035, True), (100, 5, 0.295, False), (300, 3, 0.045, False),
+        (10, 10, 0.3, False),
+    ],
 )
 def test_far_link_is_used_where_it_is_worth_it(near: float, far: float, skew: float, used: bool) -> None:  # noqa: FBT001
     pacers = [way("near", near, 0.005), way("far", far, 0.005 + skew)]

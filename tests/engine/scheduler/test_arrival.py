@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,7 @@ def way(name: str, mbit: float, delay: float, *, measured: bool = True) -> Pacer
     pacer.gauge = Gauge(pacer.link, Clock())
     if measured:
         pacer.gauge.rate, pacer.gauge.delay = mbit * MBIT, delay
-        pacer.gauge.measured = pacer.gauge.known = True
+        pacer.gauge.seen, pacer.gauge.known = pacer.gauge.rate, True
     pacer.follow(0.0)
     return pacer
 
@@ -103,7 +104,7 @@ def test_far_link_that_adds_little_is_only_tried_and_with_copies() -> None:
 
 @pytest.mark.parametrize("name", MEASURING)
 def test_far_link_of_which_nothing_is_known_is_tried_with_copies_first(name: str) -> None:
-    pacers = [way("near", 20, 0.005), way("far", 20, 0.03, measured=False)]
+    pacers = [way("near", 20, 0.005), way("far", 20, 0.1, measured=False)]
     went = share(SCHEDULERS[name](None), pacers, 0.3, 60)
     assert "far" not in went
     assert "near+far" in went
@@ -154,6 +155,6 @@ def test_trials_come_at_growing_intervals_and_only_when_needed() -> None:
         if is_running and not running:
             starts.append(step / 10)
         running = is_running
-    pauses = [after - before for before, after in zip(starts, starts[1:], strict=False)]
+    pauses = [after - before for before, after in itertools.pairwise(starts)]
     assert pauses == sorted(pauses)
     assert 2 * TRIAL < pauses[0] < pauses[-1] <= LONGEST_PAUSE + TRIAL + 0.2
