@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from alagg.engine.addresses import Network
+    from alagg.engine.link import Link
 
+MARGIN: Final = 0.03
+"""Seconds that queues on links may differ by, where they are kept short."""
+MOST_SKEW: Final = 0.4
+"""Seconds of round trip by which a link may be slower for a peer to give it packets that are nowhere else."""
 
 _NAMED: Final = 4
 """Links that are named at most."""
@@ -38,6 +43,17 @@ class FarEnd:
     def measures(self) -> bool:
         """Whether it is known to send by what reports say of the links."""
         return self.hello is not None and self.hello.scheduler in MEASURING
+
+    def skew(self, links: Iterable[Link]) -> float:
+        """Give the seconds that its packets may differ by, where it gives each to one of the links, by its delay.
+
+        One way may take all of the difference of round trips; what differs more is of no use to it.
+        """
+        if not self.measures:
+            return 0.0
+        trips = [link.base_rtt for link in links if link.answering and link.base_rtt]
+        skews = [trip - min(trips) for trip in trips]
+        return MARGIN + max((skew for skew in skews if skew <= MOST_SKEW), default=0.0)
 
     def copies(self, links: int) -> int:
         """Give how many copies of each packet it sends over so many links that work; 0 while that is unknown."""

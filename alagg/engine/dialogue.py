@@ -95,6 +95,7 @@ class Dialogue:
             if now - self._greeted.get(link.name, float("-inf")) >= interval:
                 self.greet(link, now)
         self.report(now)
+        self._peer.receiver.wait_at_least(self.far.skew(self._peer.links.values()))
         self._look()
 
     def hear(self, link: Link, epoch: int, link_id: int, payload: bytes, now: float) -> None:
@@ -190,6 +191,7 @@ class Dialogue:
             late = self._peer.sender.late
             if late is not None:
                 late.learn(link, report, now)
+                self._peer.due = min(self._peer.due, self._peer.sender.due)
         else:
             self.refused_reports += 1
 

@@ -41,10 +41,6 @@ QUIET: Final = 60.0
 """Seconds between two words about packets that are refused for the same reason."""
 PASSING: Final = frozenset((NEW, WARY, SUSPECT))
 """States that a link is in for a moment; status shows them, and no event is made of them."""
-MARGIN: Final = 0.03
-"""Seconds that queues on links may differ by, where they are kept short."""
-MOST_SKEW: Final = 0.4
-"""Seconds of round trip by which a link may be slower for a peer to give it packets that are nowhere else."""
 IDS: Final = 256
 """Numbers that links can have."""
 
@@ -313,7 +309,6 @@ class Peer:
         controls, self.receiver.controls = self.receiver.controls, []
         for link, epoch, link_id, payload in controls:
             self.dialogue.hear(link, epoch, link_id, payload, now)
-        self.due = min(self.due, self.sender.due)
 
     def _probe(self, now: float) -> None:
         if not self._node.watches:
@@ -333,22 +328,10 @@ class Peer:
     def _tick(self, now: float) -> None:
         for lane in self.receiver.lanes.values():
             lane.tick()
-        self.receiver.wait_at_least(self._skew())
         self._check_redundancy(now)
         self._tell_refusals(now)
         self.dialogue.tick(now)
         self.sender.links_changed()
-
-    def _skew(self) -> float:
-        """Give the seconds that the peer's links differ by where it gives each packet to one of them, by its delay.
-
-        One way may take all of the difference; what differs more is of no use to it.
-        """
-        if not self.dialogue.far.measures:
-            return 0.0
-        trips = [link.base_rtt for link in self.links.values() if link.answering and link.base_rtt]
-        skews = [trip - min(trips) for trip in trips]
-        return MARGIN + max((skew for skew in skews if skew <= MOST_SKEW), default=0.0)
 
     def _check_redundancy(self, now: float) -> None:
         up = sum(self.state(link) in ANSWERING for link in self.links.values())

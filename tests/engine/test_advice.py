@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from alagg.engine.advice import FarEnd, advice
-from alagg.engine.control import OWNS, TAKES, Hello
+import pytest
+
+from alagg.engine.advice import MARGIN, FarEnd, advice
+from alagg.engine.control import OWNS, TAKES, Hello, scheduler_number
+from alagg.engine.link import Link
 from tests.engine.helpers import ONE, TWO, networks
 
 LINKS = {"fibre": "up", "radio": "up"}
@@ -45,3 +48,14 @@ def test_copies_that_can_be_expected() -> None:
     assert [far().copies(links) for links in (0, 1, 2)] == [1, 1, 2]
     assert far(copies=1).copies(2) == 1
     assert far(scheduler=1).copies(2) == 1, "it splits"
+
+
+def test_skew_is_what_useful_links_differ_by_where_the_peer_goes_by_it() -> None:
+    links = [Link(number, str(number), 1500) for number in range(4)]
+    for link, trip in zip(links, (0.02, 0.08, 0.9, 0.0), strict=True):
+        link.base_rtt = trip
+    far = FarEnd()
+    assert far.skew(links) == 0.0
+    far.hello = Hello(scheduler=scheduler_number("adaptive"))
+    assert far.skew(links) == pytest.approx(0.06 + MARGIN)
+    assert far.skew([]) == MARGIN
