@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alagg.engine.state import BLOCKED
 from tests.sim import snapshot
 from tests.sim.bond import MBIT, RUNS, SIZE, Line, Result, connected, measure, show
 
@@ -54,7 +55,7 @@ def test_nothing_twice_and_nothing_lost_but_what_was_dropped_with_a_name(
         if what == "pull":
             network.cables[0].pull()
         elif what == "block":
-            peer.block(one.link(network.cables[0]), "enough", network.now)
+            peer.hold(one.link(network.cables[0]), BLOCKED, "enough", network.now)
         else:
             network.cables[0].change(rate=lines[0].mbit * 3e5)
 
