@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _COMMANDS: Final = {
     "check": "validate the configuration, examine the host, and say how to mend what is wrong",
+    "doctor": "the same as check",
     "status": "show the running node: peers, links, counters",
     "link": "show the running node's links; block, unblock, add, set, remove them",
     "monitor": "watch the running node in this terminal: links, rates, events, live",

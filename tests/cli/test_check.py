@@ -47,6 +47,15 @@ def test_findings(
     assert ("      -> plug it in" in lines) == (FAIL in findings)
 
 
+def test_doctor_is_another_name_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config_file: Path
+) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda _: [WARN])
+    assert [cli.main([name, "--config", str(config_file)]) for name in ("check", "doctor")] == [0, 0]
+    said = capsys.readouterr().out
+    assert said[: len(said) // 2] == said[len(said) // 2 :]
+
+
 def test_wrong_configuration_is_status_2(capsys: pytest.CaptureFixture[str], config_file: Path) -> None:
     config_file.write_text("[alagg]\nqueue = x\n")
     assert cli.main(["check", "--config", str(config_file)]) == 2
