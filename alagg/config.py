@@ -58,6 +58,8 @@ class LinkConfig:
     """Type udp: where its datagrams come in; None for any address and port."""
     remote: UdpAddress | None = None
     """Type udp: where they go; None on the side that waits for the peer."""
+    backup: bool = False
+    """Whether it carries only while the other links of its peer cannot."""
     copy_dscp: bool = True
     """Type udp: whether datagrams are marked like the packets in them."""
 
@@ -240,6 +242,7 @@ LINK: Final = (
     Option("copy_dscp", "yes", values.yes_no, "udp: mark datagrams like the packets in them (DSCP): yes | no"),
     Option("weight", "1", values.integer(1, 1_000_000),
            "weighted: its share of the bytes, 1 to 1000000"),
+    Option("backup", "no", values.yes_no, "yes: carries only while the peer's other links cannot | no"),
     Option("rate", "", values.rate, "send no faster than this, such as 100mbit; empty: no limit"),
     Option("pacing", "sender", values.choice("sender", "tbf"),
            "what keeps to the rate: sender (the node itself) | tbf (the interface's root queueing discipline)"),

@@ -145,6 +145,12 @@ def _weights(config: Config) -> Iterator[str]:
             yield f"[link {weighted[0]}] weight: the scheduler {peer.scheduler} does not read it; it changes nothing"
 
 
+def _backups(config: Config) -> Iterator[str]:
+    for peer in config.peers:
+        if peer.links and all(link.backup for link in peer.links):
+            yield f"[link {peer.links[0].name}] backup = yes: each link of [peer {peer.name}] is one; no use"
+
+
 def _fewer_links(config: Config) -> Iterator[str]:
     for peer in config.peers:
         if peer.scheduler in READS_COPIES and peer.copies and peer.copies > len(peer.links):
@@ -183,4 +189,4 @@ def _forwarding(config: Config) -> Iterator[str]:
         yield "[alagg] networks is set, but chains lacks FORWARD: what hosts behind this one send is not caught"
 
 
-_DOUBTS: Final = (_weights, _pacing, _fewer_links, _overlaps, _wide, _families, _forwarding)
+_DOUBTS: Final = (_weights, _backups, _pacing, _fewer_links, _overlaps, _wide, _families, _forwarding)

@@ -53,4 +53,6 @@ def _link_settings(link: LinkConfig, config: Config) -> LinkSettings:
     share = rate / 8 / config.workers
     introduces = link.type != "udp" or link.remote is not None
     way = linktypes.way(link)
-    return LinkSettings(link.name, SIZE, link.weight, share, overhead, introduces=introduces, way=way)
+    return LinkSettings(
+        link.name, SIZE, link.weight, share, overhead, introduces=introduces, backup=link.backup, way=way,
+    )  # fmt: skip

@@ -56,6 +56,7 @@ def test_a_hub_may_let_its_peers_send_to_each_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (PEER + FIBRE + "backup = yes\n", "[link fibre] backup = yes: each link of [peer office] is one; no use"),
         (PEER + FIBRE + "weight = 20\n" + COPPER, "[link fibre] weight: the scheduler redundant does not read it"),
         ("copies = 2\n" + PEER + LINKS + HOME + RADIO, "[peer home] copies = 2: it has 1 link; each packet goes"),
         ("addresses = 10.99.0.1, fd99::1\n" + PEER + LINKS, "addresses = 10.99.0.1/32: lies within 10.99.0.0/24"),

@@ -19,6 +19,7 @@ from alagg.engine.events import (
 )
 from alagg.engine.flowqueue import Budget
 from alagg.engine.held import Held
+from alagg.engine.holding import balance, try_first
 from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
 from alagg.engine.link import Link
@@ -59,6 +60,8 @@ class LinkSettings:
     """Bytes that each frame has before our header, as far as the rate counts them."""
     introduces: bool = False
     """Whether the peer learns from its frames where this node is."""
+    backup: bool = False
+    """Whether it carries only while others cannot."""
     way: tuple[object, ...] = ()
     """Where it leads; of a link that leads elsewhere nothing is known any more."""
 
@@ -114,6 +117,7 @@ class Peer:
         self._used_ids: dict[int, int] = {}
         """The link sequence that follows, for each number that a link had, the one used last at the end."""
         self._next_probe = now
+        self._has_backups = any(link.backup for link in settings.links)
         self._next_tick = now + TICK
         self._next_wake = now
         self._next_report = now
@@ -183,7 +187,8 @@ class Peer:
         moved = [self.links[one.name] for one in settings.links if one.way != ways.get(one.name, one.way)]
         known = set(self.links.values())
         self._add_links([link for link in settings.links if link.name not in self.links], now)
-        self._try_first([link for link in self.links.values() if link in moved or link not in known], now)
+        if self._node.watches:
+            try_first(self, [link for link in self.links.values() if link in moved or link not in known], now)
         for link in settings.links:
             self.links[link.name].weight = link.weight
             self.links[link.name].introduces = link.introduces
@@ -191,6 +196,9 @@ class Peer:
             self.settings = settings
             self.sender.scheduler = self._scheduler()
         self.settings = settings
+        if self._has_backups:
+            balance(self, now)
+        self._has_backups = any(link.backup for link in settings.links)
         self._admission.set_sources(settings.destinations)
         self.receiver.set_timeout(settings.reorder_timeout, now)
         self._next_probe = self.due = now
@@ -315,6 +323,8 @@ class Peer:
             self._next_probe = float("inf")
             return
         next_probe = float("inf")
+        if self._has_backups:
+            balance(self, now)
         for link, monitor in self.monitors.items():
             room = link.room
             monitor.probe(now)
@@ -324,6 +334,8 @@ class Peer:
             self._watch(link, now)
             next_probe = min(next_probe, monitor.due)
         self._next_probe = next_probe
+        if self._has_backups:
+            balance(self, now)
 
     def _tick(self, now: float) -> None:
         for lane in self.receiver.lanes.values():
@@ -399,27 +411,15 @@ class Peer:
             link.introduces = settings.introduces
             link.rx_last = now  # as good as heard: gaps wait for it until it had its time to show something
             self.links[settings.name] = link
-            self.monitors[link] = self._monitor(link, now)
+            self.monitors[link] = self.new_monitor(link, now)
             self._states[link] = self._told[link] = DOWN
             if not node.watches:
                 link.become(UP, "")
 
-    def _monitor(self, link: Link, now: float) -> Monitor:
+    def new_monitor(self, link: Link, now: float) -> Monitor:
+        """Give a monitor that knows nothing of a link yet."""
         node = self._node
         return Monitor(link, node.epoch, node.lane, node.probe_interval, now, self._secret(link.name))
-
-    def _try_first(self, links: Sequence[Link], now: float) -> None:
-        """Begin anew with links that come while packets flow, or lead elsewhere: the peer must answer there first.
-
-        The workers that do not watch the links are told what comes of it.
-        """
-        for link in links if self._node.watches else ():
-            wants, why = self.monitors[link].wants, link.reason
-            link.become(NEW, "the peer has not answered yet")
-            link.answering, link.path_mtu, link.rtt, link.base_rtt = False, 0, 0.0, 0.0
-            self.monitors[link] = self._monitor(link, now)
-            if wants:
-                self.hold(link, wants, why, now)
 
     def _secret(self, link: str) -> bytes:
         """Give what makes the cookies of one link: who sees those of another one cannot answer for it."""

@@ -121,6 +121,26 @@ def test_a_link_is_added_set_and_removed_and_no_ping_is_lost() -> None:
             assert (result.lost, result.duplicated) == (0, 0)
 
 
+def test_a_backup_carries_only_while_the_other_link_cannot_and_no_ping_is_lost() -> None:
+    rest, carry = {"eth0": "up", "eth1": "standby"}, {"eth0": "silent", "eth1": "up"}
+    with running(Lab(links=2)) as lab:
+        for host in lab.hosts:
+            steer(host, do="set", link="eth1", values={"backup": "yes"})
+        for host in lab.hosts:
+            host.node.wait_status(lambda status: states(status) == rest)
+        flows = [measure.ping(source, target, count=800, interval=0.005, family=family)
+                 for source, target, family in directions(lab.a, lab.b)]
+        steer(lab.a, do="block", link="eth0")
+        lab.b.node.wait_status(lambda status: states(status) == carry)
+        steer(lab.a, do="unblock", link="eth0")
+        for host in lab.hosts:
+            host.node.wait_status(lambda status: states(status) == rest)
+        for flow in flows:
+            result = flow.result()
+            say(result)
+            assert (result.lost, result.duplicated) == (0, 0)
+
+
 def steer(host: Host, **wish: object) -> None:
     assert request(host.node.socket, f"link {json.dumps(wish)}")["ok"]
 
