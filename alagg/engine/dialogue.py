@@ -137,7 +137,7 @@ class Dialogue:
         networks = [(TAKES, tuple(settings.destinations)), (OWNS, tuple(self._peer.local))]
         networks += [(REFUSES, self._refuses)] if self._refuses else []
         links = len(self._peer.links)
-        described = repr((networks, settings.scheduler, settings.copies, links, node.workers, link.mtu))
+        described = repr((settings.scheduler, settings.copies, links, node.workers, link.mtu)).encode()
         hello = Hello(
             workers=node.workers,
             links=min(links, 255),
@@ -146,7 +146,7 @@ class Dialogue:
             far_link=self.far.links.get(link.name, 255),
             mtu=link.mtu,
             probe_interval=round(node.probe_interval * 1e6),
-            digest=crc32c(described.encode()),
+            digest=crc32c(control.encode(networks) + described),
         )
         return [hello, *networks]
 
