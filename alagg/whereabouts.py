@@ -44,9 +44,8 @@ WAITING: Final = "it waits for the peer's first frame"
 class Way:
     """Where one link leads."""
 
-    def __init__(self, peer: str, link: Link, config: LinkConfig, now: float) -> None:
+    def __init__(self, link: Link, config: LinkConfig, now: float) -> None:
         """Know nothing but its configuration."""
-        self.peer = peer
         self.link = link
         self.config = config
         self.place = where_of(config)
@@ -62,6 +61,11 @@ class Way:
         self.tried = 0
         self.session: tuple[int, int] | None = None
         """The epoch of a peer that came here, and its number for the link."""
+
+    @property
+    def peer(self) -> str:
+        """The name of the peer that it leads to."""
+        return self.config.peer
 
     @property
     def waits(self) -> bool:
@@ -110,7 +114,7 @@ class Whereabouts:
             for config in peer.links:
                 if config.type == "udp" or config.finds:
                     link = self._worker.endpoint.peers[peer.name].links[config.name]
-                    self.ways[link] = _kept(old.get(link), config) or Way(peer.name, link, config, now)
+                    self.ways[link] = _kept(old.get(link), config) or Way(link, config, now)
         self.door.forget()
 
     def addresses(self, way: Way, family: int) -> list[bytes]:

@@ -63,12 +63,17 @@ class Endpoint:
     def update(self, peers: Sequence[PeerSettings], now: float) -> None:
         """Take the peers anew; those that stay keep their numbers and what was learnt about them.
 
-        Those whose settings are the very same objects cost next to nothing.
+        Those whose settings are the very same objects cost next to nothing. Destinations belong to one peer each, so
+        who has the same ones under another name is the same peer.
         """
         before, self.peers = self.peers, {}
+        names = {settings.name for settings in peers}
+        renamed = {tuple(peer.settings.destinations): name for name, peer in before.items() if name not in names}
         moved = False
         for settings in peers:
             peer = before.pop(settings.name, None)
+            if peer is None and renamed:
+                peer = before.pop(renamed.get(tuple(settings.destinations), ""), None)
             if peer is None:
                 peer = Peer(settings, self.settings, self._local, now)
                 moved = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alagg.engine.endpoint import Endpoint
@@ -116,6 +118,21 @@ def test_update_keeps_those_that_stay_and_their_numbers() -> None:
     node.send([ipv4(destination=destination) for destination in destinations], 1.0)
     assert node.no_peer == 2
     assert [peer.sender.sequence for peer in node.peers.values()] == [7, 1]
+
+
+def test_peer_under_another_name_knows_the_copies_on_their_way() -> None:
+    one, two = pair("fibre", "radio")
+    packets = numbered(range(10))
+    one.send(packets, 0.0)
+    frames = {link.name: take_frames(link) for link in one.queued_links()}
+    peer = two.peers["peer"]
+    two.receive(peer.links["fibre"], *batch(frames["fibre"]), 0.0)
+    two.update([replace(peer.settings, name="office")], 0.0)
+    assert two.peers == {"office": peer}
+    two.receive(peer.links["radio"], *batch(frames["radio"]), 0.0)
+    assert two.take_packets() == packets
+    two.update([replace(peer.settings, name="shop", destinations=networks("10.9.0.0/24"))], 0.0)
+    assert two.peers["shop"] is not peer
 
 
 def test_update_carries_traffic_on() -> None:
