@@ -14,7 +14,7 @@ from alagg.system import HostError
 from alagg.values import similar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from alagg.config import Config, LinkConfig
     from alagg.sections import Texts
@@ -151,10 +151,10 @@ class Steering:
             said = self._take(wish, leaving)
         except (SteeringError, ConfigError, HostError) as error:
             said = _refusal(error, self._node.config)
-            self._tell()
+        self._tell()  # a link that leads elsewhere now is the same one to the engine, and blocked until it hears of it
         answer(said)
 
-    def _take(self, wish: Wish, leaving: list[tuple[str, str]] = []) -> dict[str, object]:  # noqa: B006 - only read
+    def _take(self, wish: Wish, leaving: Sequence[tuple[str, str]] = ()) -> dict[str, object]:
         for key in leaving:
             self._leaving.pop(key, None)
         before, config = self._node.config, self._changed(wish)

@@ -121,19 +121,21 @@ def test_keys_of_a_link_are_set_at_once(bench: Bench) -> None:
     assert bench.ask(do="set", link="wan")["section"]["rate"] == "5mbit"
 
 
+@pytest.mark.parametrize("also", [False, True], ids=["alone", "another one is blocked"])
 @pytest.mark.parametrize("asked", [{"do": "remove"}, {"do": "set", "values": {"interface": "eth9"}}])
-def test_a_link_that_goes_away_is_blocked_first(bench: Bench, asked: dict[str, Any]) -> None:
+def test_a_link_that_goes_away_is_blocked_first(bench: Bench, asked: dict[str, Any], also: bool) -> None:  # noqa: FBT001
     answers: list[dict[str, object]] = []
-    bench.ask(do="block", link="lan")
+    if also:
+        bench.ask(do="block", link="lan")
     bench.steering.ask(json.dumps({"link": "wan", **asked}), answers.append)
-    held = ("office", "lan", BLOCKED)
-    assert list(bench.told[-1].links) == [held, ("office", "wan", LEAVING)]
+    held = [("office", "lan", BLOCKED)] if also else []
+    assert list(bench.told[-1].links) == [*held, ("office", "wan", LEAVING)]
     assert (answers, bench.names()) == ([], ["wan", "lan"])
     ((seconds, leave),) = bench.later
     assert seconds == pytest.approx(0.4)
     leave()
     assert answers[0]["ok"]
-    assert list(bench.told[-1].links) == [held]
+    assert list(bench.told[-1].links) == held
     assert bench.names() == (["lan"] if asked["do"] == "remove" else ["wan", "lan"])
     assert [link for link, _ in bench.differing()] == ["wan"]
 

@@ -119,6 +119,9 @@ def test_a_link_is_added_set_and_removed_and_no_ping_is_lost() -> None:
             result = flow.result()
             say(result)
             assert (result.lost, result.duplicated) == (0, 0)
+        for mac in ("02:00:00:00:00:99", lab.b.mac(1)):
+            steer(lab.a, do="set", link="eth1", values={"mac": mac})
+        lab.await_links("up", "wary")
 
 
 def test_a_backup_carries_only_while_the_other_link_cannot_and_no_ping_is_lost() -> None:
