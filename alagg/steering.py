@@ -151,7 +151,8 @@ class Steering:
             said = self._take(wish, leaving)
         except (SteeringError, ConfigError, HostError) as error:
             said = _refusal(error, self._node.config)
-        self._tell()  # a link that leads elsewhere now is the same one to the engine, and blocked until it hears of it
+        # A link that leads elsewhere now is the same one to the engine, and blocked until that hears of it.
+        self._tell()
         answer(said)
 
     def _take(self, wish: Wish, leaving: Sequence[tuple[str, str]] = ()) -> dict[str, object]:
