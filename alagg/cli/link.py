@@ -13,6 +13,7 @@ from alagg.cli.errors import CommandError
 from alagg.cli.parser import add_socket, named_socket
 from alagg.config import ConfigError
 from alagg.control.client import NodeRefusesError, request
+from alagg.reach import CARRIES
 
 _VERBS: Final = {
     "block": "let nothing leave on a link",
@@ -118,7 +119,7 @@ def _steer(args: argparse.Namespace) -> int:
 def _warn_of_the_last(path: Path, args: argparse.Namespace, peer: str) -> None:
     links = request(path, "status").get("links", [])
     others = [link for link in links if link["peer"] == peer and link["name"] != args.name]
-    if args.verb == "block" and not any(link["state"] in ("up", "suspect") for link in others):
+    if args.verb == "block" and not any(link["state"] in (*CARRIES, "suspect") for link in others):
         print(f"warning: no other link to {peer} is up", file=sys.stderr)
 
 

@@ -104,6 +104,15 @@ def test_who_blocks_the_last_link_that_is_up_is_warned(capsys: pytest.CaptureFix
     assert capsys.readouterr() == ("link fibre is blocked\n", "warning: no other link to office is up\n")
 
 
+@pytest.mark.parametrize("state", ["up", "suspect", "standby", "silent", "blocked"])
+def test_nobody_is_warned_whose_other_link_takes_over(
+    state: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(COAX, "state", state)
+    assert cli.main(["link", "block", "radio", "--peer", "boat"]) == 0
+    assert bool(capsys.readouterr().err) == (state in ("silent", "blocked"))
+
+
 def test_what_differs_from_the_file_is_shown_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["link", "show"]) == 0
     words = " ".join(capsys.readouterr().out.split())

@@ -81,7 +81,7 @@ async function steer(card) {
   const { link, button, answer } = card;
   const blocked = link.state !== "blocked";
   const others = there.filter((one) => one.peer === link.peer && one.key !== link.key);
-  const last = !others.some((one) => one.state === "up" || one.state === "suspect");
+  const last = !others.some((one) => ["up", "suspect", "standby"].includes(one.state));
   if (blocked && last && !confirm(`No other link to ${link.peer} is up. Block ${link.name} all the same?`)) return;
   button.disabled = true;
   say(answer, "");
