@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING, Final, Protocol
 
 from alagg.alerts.conditions import CRITICAL, WARNING
@@ -148,6 +149,8 @@ class Mail:
         mail["Subject"] = " ".join(message.subject.split())
         mail["From"] = config.sender or f"alagg@{socket.getfqdn()}"
         mail["To"] = ", ".join(config.email)
+        mail["Date"] = formatdate(message.time, localtime=True)
+        mail["Message-ID"] = make_msgid()
         mail.set_content(message.text)
         try:
             with self._connected(host, port) as server:

@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 from contextlib import closing, contextmanager, suppress
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
@@ -212,6 +213,9 @@ def test_mail(serve: Callable[..., MailServer]) -> None:
     mail(server, sender="alagg@example.org").deliver(message())
     assert {"Subject: alagg on host1: link_down of office/wan", "From: alagg@example.org"} <= set(server.said)
     assert {"To: a@example.org, b@example.org", "wrong: link_down of office/wan"} <= set(server.said)
+    dated = formatdate(message().time, localtime=True)
+    assert f"Date: {dated}" in server.said
+    assert any(line.startswith("Message-ID: <") for line in server.said)
 
 
 def test_mail_says_who_it_is(serve: Callable[..., MailServer], tmp_path: Path) -> None:
