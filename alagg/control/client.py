@@ -53,7 +53,8 @@ def said(socket_path: Path, command: str, timeout: float = TIMEOUT) -> socket.so
     Raises:
         ControlError: nothing listens there, it may not be used, or it does not take the command.
     """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with _readable(socket_path, timeout):
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _readable(socket_path, timeout):
             connection.settimeout(timeout)

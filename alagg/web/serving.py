@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from alagg.web.access import Access
     from alagg.web.broker import Door
 
+log = logging.getLogger(__name__)
+
 HANDSHAKE: Final = 5.0
 """Seconds for a client's part of the handshake of TLS."""
 LEAVE: Final = 2
@@ -64,19 +66,22 @@ class Serving:
         """Serve until a signal ends the process."""
         logs.start()
         _allow_descriptors()
-        asyncio.run(self._run())
-        return 0
+        return asyncio.run(self._run())
 
-    async def _run(self) -> None:
+    async def _run(self) -> int:
+        """Serve, and give the exit status: without what asks the node there is nothing to serve."""
         following = asyncio.create_task(self.hub.run(), name="hub")
         server = Server(self._config, self._tls, self.hub)
+        following.add_done_callback(server.leave)
         sdnotify.SystemdNotifier().notify("READY=1")  # it listens already
         try:
             await server.serve([self._listener])
         finally:
             following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+            (end,) = await asyncio.gather(following, return_exceptions=True)
+        if isinstance(end, Exception):
+            log.critical("what asks the node has failed: %r", end)
+        return int(isinstance(end, Exception))
 
 
 def configured(application: ASGIApp) -> uvicorn.Config:
@@ -120,10 +125,11 @@ class Server(uvicorn.Server):
         """End on SIGTERM and SIGINT, in an orderly way."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave)
+            loop.add_signal_handler(number, self.leave)
         yield
 
-    def _leave(self) -> None:
+    def leave(self, _: object = None) -> None:
+        """Come to an end soon."""
         self.should_exit = True
         self._hub.close()
 

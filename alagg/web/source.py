@@ -81,6 +81,8 @@ class Source:
         try:
             while line := await reader.readline():
                 event = json.loads(line)
+                if not isinstance(event, dict):
+                    raise ControlError("the node's events cannot be read: they are no objects")
                 if "error" in event:
                     raise NodeRefusesError(self._path, str(event["error"]))
                 yield event

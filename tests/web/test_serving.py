@@ -7,8 +7,10 @@ import resource
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
+import sdnotify
 
 from alagg.keys import files, identity
 from alagg.web import serving
@@ -131,6 +133,21 @@ def test_rehearsal_needs_no_node_and_leaves_nothing(tmp_path: Path) -> None:
         made = Serving(Access(TOKEN), None, listener, door, tmp_path / "none.sock")
         made.rehearse()
         assert made.hub.trouble == ""
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_served_when_what_asks_the_node_has_failed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise KeyError("name")
+
+    with listening() as listener:
+        made = Serving(Access(TOKEN), None, listener, Direct(tmp_path / "none.sock", tmp_path / "none.db"), tmp_path)
+        monkeypatch.setattr(made.hub, "run", fail)
+        monkeypatch.setattr(sdnotify, "SystemdNotifier", Mock)
+        assert asyncio.run(asyncio.wait_for(made._run(), 30)) == 1
+    assert caplog.messages[-1] == "what asks the node has failed: KeyError('name')"
 
 
 def test_there_are_descriptors_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,6 @@ def test_refusals(tmp_path: Path) -> None:
 
 
 def test_events_that_are_none(tmp_path: Path) -> None:
-    for says in (b"x\n", b"x" * (2 << 20)):
+    for says in (b"x\n", b"7\n", b"x" * (2 << 20)):
         with pytest.raises(ControlError, match="events cannot be read"):
             asyncio.run(events(Source(Saying(says), tmp_path), 1))
