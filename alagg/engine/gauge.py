@@ -22,7 +22,6 @@ from alagg.engine.sequence import HALF, MASK
 if TYPE_CHECKING:
     from alagg.engine.control import Report
     from alagg.engine.link import Link
-    from alagg.engine.pacer import Numbered
 
 START: Final = 1.25e6
 """Bytes a second that an unknown link is first given (10 Mbit/s); without it nothing would ever be measured."""
@@ -86,7 +85,6 @@ class Sent(NamedTuple):
     done: float
     """When the link should be done with it, as predicted then."""
     size: int
-    one: Numbered
 
 
 class Arrived(NamedTuple):
@@ -196,11 +194,11 @@ class Gauge:
                 self.forget_sent()
         return self.blind
 
-    def send(self, number: int, one: Numbered, size: int, now: float) -> None:
+    def send(self, number: int, size: int, now: float) -> None:
         """Note that a frame left, of so many bytes with its header."""
         done = max(self._done, now - self._shift) + size / self.rate
         self._done = done
-        self.sent.append(Sent(number, now, done, size, one))
+        self.sent.append(Sent(number, now, done, size))
         self.in_flight += size
         if len(self.sent) > MOST_SENT:
             self.in_flight -= self.sent.popleft().size

@@ -52,9 +52,6 @@ class Late:
         """What links had not sent yet that went, or are held back, the last number first."""
         self._now = 0.0
         self._clock = Clock()
-        self._measures = False
-        """Whether the scheduler goes by what is measured of the links."""
-        self._urgent = False
 
     @property
     def waiting(self) -> int:
@@ -65,11 +62,10 @@ class Late:
         """Take the peer's links, their rates in bytes per second (0: none), and what comes before our headers."""
         for link in [link for link in self.pacers if link not in rates]:
             self._take_back(self.pacers.pop(link))
-        self._measures = self._sender.scheduler.measures
         for link, (rate, overhead) in rates.items():
             pacer = self.pacers.setdefault(link, Pacer(link))
             pacer.rate, pacer.overhead, pacer.limit = rate, overhead, rate
-            if not self._measures:
+            if not self._sender.scheduler.measures:
                 pacer.gauge = None
             elif pacer.gauge is None:
                 pacer.gauge = Gauge(link, self._clock)
@@ -95,10 +91,10 @@ class Late:
             self._give_up()
             return
         scheduler = self._sender.scheduler
-        if self._measures:
+        if self._sender.scheduler.measures:
             self._follow(pacers, now)
         while (one := self._next(room, now)) is not None:
-            scheduler.waiting, scheduler.urgent = self.queue.bytes, self._urgent
+            scheduler.waiting, scheduler.urgent = self.queue.bytes, self.queue.urgent
             chosen = scheduler.pick(pacers, len(one[0]), now)
             if not chosen:
                 break
@@ -145,7 +141,6 @@ class Late:
             packet = self.queue.take(now)
             if packet is None:
                 return None
-            self._urgent = self.queue.urgent
             self._cut(packet, room)
         return self._pieces[-1]
 
@@ -194,5 +189,5 @@ class Late:
     def _find_due(self) -> None:
         times = [pacer.due(self._now) for pacer in self.pacers.values() if pacer.link.open]
         self.due = min(times, default=float("inf"))
-        if self._measures and self.waiting + len(self._back):
+        if self._sender.scheduler.measures and self.waiting + len(self._back):
             self.due = min(self.due, self._now + RETRY)

@@ -131,7 +131,7 @@ class Pacer:
             one.left = True
             self._counted += len(one.payload) + SIZE
             if self.gauge is not None:
-                self.gauge.send(number, one, len(one.payload) + SIZE, now)
+                self.gauge.send(number, len(one.payload) + SIZE, now)
         if untaken and link.open:
             link.tx_dropped_full -= untaken
             self._free_at = max(self._free_at, now + RETRY)

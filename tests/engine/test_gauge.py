@@ -10,12 +10,10 @@ import pytest
 from alagg.engine.control import Report
 from alagg.engine.gauge import FIRST, MOST_SENT, TARGET, Clock, Gauge
 from alagg.engine.link import Link
-from alagg.engine.pacer import Numbered
 from alagg.engine.sequence import MASK
 
 SIZE = 1500
 PAUSE = 0.012
-ONE = Numbered(bytes(SIZE - 24), 0, 0, 0, 0)
 
 
 class Way:
@@ -56,7 +54,7 @@ class Way:
     def _send(self) -> None:
         self._idle_at = max(self._idle_at, self.now) + SIZE / self.rate
         self.longest = max(self.longest, self._idle_at - self.now)
-        self.gauge.send(self.number & MASK, ONE, SIZE, self.now)
+        self.gauge.send(self.number & MASK, SIZE, self.now)
         lost = self.loss and self.number % self.loss == 0
         self._coming.append((self._idle_at + self.delay, self.number, not lost))
         self.number += 1
@@ -157,7 +155,7 @@ def test_link_without_reports_gets_a_few_frames_now_and_then() -> None:
     for step in range(1000):
         now = step / 1000
         while gauge.has_room(now):
-            gauge.send(next(count), ONE, SIZE, now)
+            gauge.send(next(count), SIZE, now)
             sent += 1
     assert FIRST <= sent <= 8 * FIRST
     assert gauge.blind
@@ -176,7 +174,7 @@ def test_stalled_only_while_something_is_on_its_way() -> None:
 def test_memory_is_bounded_and_what_is_in_flight_is_what_was_sent() -> None:
     gauge = Gauge(Link(0, "fibre", 1500), Clock())
     for number in range(MOST_SENT + 100):
-        gauge.send(number, ONE, SIZE, 0.0)
+        gauge.send(number, SIZE, 0.0)
     assert (len(gauge.sent), gauge.in_flight) == (MOST_SENT, MOST_SENT * SIZE)
     gauge.take(Report(0, 0, 1, MOST_SENT + 49, 0, 0, 0, 0), 0.1)
     assert gauge.in_flight == 50 * SIZE

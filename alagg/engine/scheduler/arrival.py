@@ -11,6 +11,7 @@ hold up those behind it: waiting for a fast link is often quicker (ECF, CoNEXT 2
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from alagg.engine.gauge import FRAME, LEAST
@@ -107,7 +108,7 @@ class EarliestArrival(Scheduler):
 
     def pick(self, pacers: Sequence[Pacer], size: int, now: float) -> tuple[Pacer, ...]:  # noqa: ARG002
         """Choose the link of one packet; none, when it is better to wait."""
-        if now >= self._plan_until or len(pacers) != len(self._pacers) or any(map(_differ, pacers, self._pacers)):
+        if now >= self._plan_until or pacers != self._pacers:
             self._make_plan(list(pacers), now)
         chosen, earliest = None, float("inf")
         for way in self._plan:
@@ -147,13 +148,13 @@ class EarliestArrival(Scheduler):
         self._pacers, self._plan_until = pacers, now + RENEW
         usable = _usable(pacers, now)
         lags = _lags(usable)
+        least = min(lags)
         self._plan, self._tried, total = [], [], 0.0
-        for lag, _, pacer in sorted(zip(lags, range(len(usable)), usable, strict=True), key=_first_two):
-            way = Way(pacer, lag - min(lags), _rate(pacer), total)
+        for lag, pacer in sorted(zip(lags, usable, strict=True), key=itemgetter(0)):
+            way = Way(pacer, lag - least, _rate(pacer), total)
             if self._is_used(way, now):
                 self._plan.append(way)
                 total += way.rate
-        self._plan = self._plan or [Way(pacer, 0.0, _rate(pacer), 0.0) for pacer in usable]
         self._trials = {pacer: trial for pacer, trial in self._trials.items() if pacer in pacers}
         self.skew = self._patience(self._plan[-1].skew)
 
@@ -206,11 +207,3 @@ def _rate(pacer: Pacer) -> float:
 
 def _rank(link: Link) -> tuple[bool, float]:
     return not link.answering, link.rtt
-
-
-def _first_two(one: tuple[float, int, Pacer]) -> tuple[float, int]:
-    return one[0], one[1]
-
-
-def _differ(one: Pacer, two: Pacer) -> bool:
-    return one is not two
