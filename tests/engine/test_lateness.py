@@ -103,5 +103,10 @@ def test_numbers_that_are_watched_for_are_few() -> None:
     script = Script(timeout=None)
     for step in range(1, 3 * WATCHED):
         script.push(2 * step, now=float(step))
+    before = script.reorder.lateness.mean
+    script.push(2 * WATCHED - 1, now=199.0)
+    assert script.reorder.lateness.mean == before, "it was watched for, but no more"
+    script.push(6 * WATCHED - 3, now=199.0)
+    assert script.reorder.lateness.mean != before
     script.push(*range(1, 6 * WATCHED, 2), now=200.0)
     assert script.reorder.held == 0
