@@ -217,10 +217,10 @@ class Node:
         self._watch_routes()
         self._tell_facts()
 
-    def _let_go(self, peers: frozenset[str]) -> list[str]:
-        found: list[str] = []
-        self._following(lambda: found.extend(self._host.let_go(peers)))
-        return found
+    def _let_go(self, peers: frozenset[str]) -> list[str] | None:
+        found: list[list[str]] = []
+        self._following(lambda: found.append(self._host.let_go(peers)))
+        return found[0] if found else None
 
     def _tell_facts(self) -> None:
         from alagg.system import detours

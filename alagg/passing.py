@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PAUSE: Final = 0.1
 """Seconds between two looks: a thousand peers may come at the same time."""
 
+AGAIN: Final = 1.0
+"""Seconds after which the host is asked again that has refused."""
+
 log = logging.getLogger(__name__)
 
 
@@ -25,14 +28,15 @@ class Passing:
 
     def __init__(
         self,
-        let_go: Callable[[frozenset[str]], list[str]],
+        let_go: Callable[[frozenset[str]], list[str] | None],
         call_in: Callable[[float, Callable[[], None]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Know of no peers.
 
         Args:
-            let_go: leaves packets for some peers to the host's own routes, and says for which there are any.
+            let_go: leaves packets for some peers to the host's own routes, and says for which there are any; None
+                where the host refused it, and has said so.
             call_in: calls something later.
             clock: gives the time in seconds.
         """
@@ -74,10 +78,18 @@ class Passing:
         if not self._passes:
             lost = frozenset()
         if lost != self._lost:
-            self._lost = lost
-            before, self.names = self.names, self._let_go(lost)
-            for name in sorted({*self.names} - {*before}):
-                log.warning("peer %s: no link works, its packets go by this host's own routes", name)
-            for name in sorted({*before} - {*self.names}):
-                log.info("peer %s: its packets go by its links again", name)
+            names = self._let_go(lost)
+            if names is None:
+                self._next = now + AGAIN
+                self._call_in(AGAIN, self._look)
+            else:
+                self._lost = lost
+                self._tell(names)
         self._look_in_time()
+
+    def _tell(self, names: list[str]) -> None:
+        before, self.names = self.names, names
+        for name in sorted({*names} - {*before}):
+            log.warning("peer %s: no link works, its packets go by this host's own routes", name)
+        for name in sorted({*before} - {*names}):
+            log.info("peer %s: its packets go by its links again", name)

@@ -27,12 +27,13 @@ class Bench:
         self.config: Config = write_config(folder / "node.cfg", PEERS, **options)
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.told: list[tuple[float, list[str]]] = []
+        self.refuses = False
         self.passing = Passing(self.let_go, self.call_in, lambda: self.now)
         self.passing.keep(self.config)
 
-    def let_go(self, peers: frozenset[str]) -> list[str]:
+    def let_go(self, peers: frozenset[str]) -> list[str] | None:
         self.told.append((round(self.now - 100, 3), sorted(peers)))
-        return sorted(peers - {"boat"})
+        return None if self.refuses else sorted(peers - {"boat"})
 
     def call_in(self, seconds: float, call: Callable[[], None]) -> None:
         self.timers.append((self.now + seconds, call))
@@ -67,6 +68,23 @@ def test_a_peer_without_a_link_is_let_go_and_taken_back(tmp_path: Path, caplog: 
     assert bench.told[1:] == [(6.0, [])]
     assert bench.passing.names == []
     assert [line.partition(":")[0] for line in caplog.messages] == ["peer office"]
+
+
+def test_a_host_that_refuses_is_asked_again_and_nothing_is_told_meanwhile(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(tmp_path)
+    bench.run(2.0)
+    assert bench.passing.names == ["office"]
+    caplog.clear()
+    bench.refuses = True
+    bench.hear("eth0", "up")
+    bench.run(1.5)
+    assert (bench.passing.names, caplog.messages) == (["office"], [])
+    bench.refuses = False
+    bench.run(1.0)
+    assert bench.passing.names == []
+    assert [names for _, names in bench.told[1:]] == [["boat"]] * 3
 
 
 def test_peers_that_never_came_and_many_at_once(tmp_path: Path) -> None:
