@@ -66,7 +66,7 @@ def await_that(true: Callable[[], bool]) -> None:
 def lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before the file was opened, or between that and reading it
         return False
 
 

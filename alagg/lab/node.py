@@ -116,6 +116,11 @@ class Node:
         self._started().send_signal(signal.SIGKILL)
         self.await_end()
 
+    def close(self) -> None:
+        """End the node as a crash would, if it runs, and give back what it held; one that was never started, too."""
+        if self._process is not None:
+            self.kill()
+
     def reload(self) -> None:
         """Let the node read its configuration again (SIGHUP)."""
         self._started().send_signal(signal.SIGHUP)

@@ -209,8 +209,7 @@ class Lab:
 
     def _close_nodes(self) -> None:
         for host in self.hosts:
-            if host.node.running:
-                host.node.kill()
+            host.node.close()
 
 
 class _TerminationRaises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,6 +60,18 @@ def test_a_reload_keeps_the_process(lab: Lab) -> None:
 def test_a_node_that_ends_at_once_is_blamed_with_its_log(lab: Lab) -> None:
     with pytest.raises(LabError, match=r"(?s)ended with 2:.*scheduler"):
         lab.start_nodes({"scheduler": "dance"})
+
+
+def test_a_lab_gives_back_what_nodes_held_that_ended_unseen() -> None:
+    with Lab(links=1) as lab:
+        lab.configure({"scheduler": "dance"})
+        lab.a.node.begin()
+        notices = lab.a.node._notices
+        assert notices is not None
+        while lab.a.node.running:
+            time.sleep(0.01)
+        assert notices.fileno() >= 0
+    assert notices.fileno() == -1
 
 
 def test_a_node_runs_once(lab: Lab) -> None:
