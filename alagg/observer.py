@@ -6,7 +6,6 @@ disk that it writes to, or for whom it tells. It has no rights to change anythin
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import pickle
@@ -22,6 +21,7 @@ from alagg.control.client import ControlError, request
 from alagg.control.listener import Listener
 from alagg.history.keeper import Keeper
 from alagg.history.look import Look, missed
+from alagg.system import rights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,10 +40,6 @@ ROWS: Final = 100
 """Rows a second at most: with more links and peers the looks are rarer."""
 JUMP: Final = 2.0
 """Seconds by which the clock must differ from what has passed to be called a jump."""
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_NO_NEW_PRIVS: Final = 38
-_PR_CAPBSET_DROP: Final = 24
-_CAPABILITIES: Final = 64
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +123,8 @@ class Clock:
 def main() -> int:
     """Observe the node whose supervisor, our parent, has put its configuration on standard input; give the status."""
     config: Config = pickle.load(sys.stdin.buffer)  # noqa: S301 - by our own parent, over a pipe
-    end_with(int(sys.argv[1]))
+    if not rights.end_with(int(sys.argv[1])):
+        return 0
     logs.set_up(config.log_level, config.log_format)
     logs.start()
     try:
@@ -137,13 +134,6 @@ def main() -> int:
     return 0
 
 
-def end_with(parent: int) -> None:
-    """Have this process end when its parent does, even by SIGKILL."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(0)
-
-
 def _observe(config: Config) -> None:
     keeper = None
     if config.history.keep:
@@ -151,7 +141,7 @@ def _observe(config: Config) -> None:
         keeper = Keeper(config.history.file, config.history.size, config.control_group)
         keeper.open(time.monotonic())  # with all rights, as it may have to make the directory
     alerts = Alerts(config.alerts) if config.alerts.wanted else None
-    give_up_rights()
+    rights.give_up()
     observer = Observer(config.control_socket, keeper, alerts)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: observer.stop())
@@ -164,17 +154,6 @@ def _observe(config: Config) -> None:
     if os.getpgrp() == os.getpid():  # what was started for an alert goes, too
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.killpg(0, signal.SIGTERM)
-
-
-def give_up_rights() -> None:
-    """Give up all capabilities for ever: this process reads a socket and writes a file, and so do its children."""
-    library = ctypes.CDLL(None)
-    library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    for capability in range(_CAPABILITIES):
-        library.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-    # version 3 of the header (capset(2)), this process; nothing effective, permitted or inheritable, twice 32 bits
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    library.capset(header, (ctypes.c_uint32 * 6)())
 
 
 if __name__ == "__main__":

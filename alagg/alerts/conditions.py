@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from alagg.cli.verdict import SUSPICIOUS_LOSS, percent
+from alagg.verdict import is_lossy, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,8 +19,6 @@ SETTLE: Final = {"link_lossy": 10.0, "link_slow": 30.0, "overload": 0.0}
 """Seconds for which a condition of this kind must have held; others count at once."""
 LINGER: Final = 10.0
 """Seconds after which such a condition that holds no more has ended."""
-FEW: Final = 3
-"""Lost frames below which a share says nothing."""
 SLOW: Final = 3.0
 """Times the usual round trip from which a link is slow ..."""
 SLOW_MS: Final = 20.0
@@ -110,13 +108,11 @@ class Conditions:
                 yield from self._slow(link, subject, words, passed)
 
     def _lossy(self, link: Status, subject: str, words: str) -> Iterator[Alert]:
-        loss, tx_loss = float(link.get("loss") or 0.0), float(link.get("tx_loss") or 0.0)
-        lost = [f"{percent(loss)} on the way in"] * (
-            loss >= SUSPICIOUS_LOSS and loss * float(link.get("rx_expected") or 0) >= FEW
-        )
-        lost += [f"{percent(tx_loss)} on the way out"] * (tx_loss >= SUSPICIOUS_LOSS)
-        if lost:
-            yield Alert("link_lossy", subject, WARNING, f"{words} loses frames: {', '.join(lost)}")
+        ways = (("loss", "rx_expected", "in"), ("tx_loss", "tx_expected", "out"))
+        bad = [(share, way) for share, among, way in ways if is_lossy(link, share, among)]
+        if bad:
+            lost = ", ".join(f"{percent(link[share])} on the way {way}" for share, way in bad)
+            yield Alert("link_lossy", subject, WARNING, f"{words} loses frames: {lost}")
 
     def _slow(self, link: Status, subject: str, words: str, passed: float) -> Iterator[Alert]:
         rtt = link.get("rtt_ms")

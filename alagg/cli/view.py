@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alagg.cli import verdict
-from alagg.cli.verdict import Status, count, faults
+from alagg import verdict
 from alagg.columns import fit
+from alagg.verdict import Status, count, faults
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from alagg.cli import verdict
+from alagg import verdict
 from alagg.cli.view import duration, short
 from alagg.control.counters import STATES
 from alagg.monitor.rates import IN, OUT

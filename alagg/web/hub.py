@@ -93,8 +93,6 @@ class Hub:
 
     def __init__(self, source: Source) -> None:
         """Ask `source` when somebody wants to know."""
-        self.trouble = ""
-        """Why the node could not be asked the last time; empty when it answered."""
         self._source = source
         self._streams: set[Stream] = set()
         self._past: deque[bytes] = deque(maxlen=PAST)
@@ -129,11 +127,6 @@ class Hub:
             await asyncio.sleep(max(0.0, self._asked + FRESH - time.monotonic()))
             self._asked = asked = time.monotonic()
             self._latest = Status(await self._source.status(), asked)
-        except ControlError as error:
-            self.trouble = str(error)
-            raise
-        else:
-            self.trouble = ""
             return self._latest
         finally:
             self._asking = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import logging
 import os
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from alagg.cli.errors import CommandError
 from alagg.config import ConfigError
 from alagg.control import logs
+from alagg.system import rights
 from alagg.web import access, broker
 from alagg.web.serving import Serving
 
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 128
 """Connections that wait in the kernel's queue."""
-_NO_NEW_PRIVILEGES: Final = 38
-"""PR_SET_NO_NEW_PRIVS (prctl(2)): no program that it starts can have more rights than it has."""
-_END_WITH_PARENT: Final = 1
-"""PR_SET_PDEATHSIG (prctl(2)): the signal that comes when the parent is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +63,7 @@ def run(web: WebConfig, file: Path, control_socket: Path, history: Path) -> int:
     ours.close()
     serving.rehearse()
     give_up_rights(account)
-    # Not before: a change of the user takes it back.
-    ctypes.CDLL(None).prctl(_END_WITH_PARENT, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != broker_process:
+    if not rights.end_with(broker_process):  # not before: a change of the user takes it back
         return 1
     return serving.run()
 
@@ -104,7 +98,7 @@ def _account(user: str, file: Path) -> pwd.struct_passwd:
 
 
 def give_up_rights(account: pwd.struct_passwd) -> None:
-    """Become another user, for good.
+    """Become another user without any rights, for good.
 
     Raises:
         CommandError: the kernel refuses.
@@ -115,7 +109,7 @@ def give_up_rights(account: pwd.struct_passwd) -> None:
         os.setresuid(*[account.pw_uid] * 3)
     except OSError as error:
         raise CommandError(f"cannot become {account.pw_name}: {error.strerror}; run it as that user") from None
-    ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    rights.give_up()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the token and the key are in memory
     os.chdir("/")
     os.umask(0o077)

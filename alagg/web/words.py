@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg.cli import verdict
+from alagg import verdict
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -69,7 +69,7 @@ def test_severities() -> None:
     [
         ({"loss": 0.05, "rx_expected": 1000}, ["link wan to office loses frames: 5 % on the way in"]),
         ({"tx_loss": 0.02}, ["link wan to office loses frames: 2 % on the way out"]),
-        ({"loss": 0.5, "rx_expected": 4}, []),
+        ({"loss": 0.25, "rx_expected": 4}, []),
         ({"loss": 0.005, "rx_expected": 100_000}, []),
         ({"loss": None, "tx_loss": None}, []),
     ],

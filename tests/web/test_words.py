@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alagg.cli import verdict
+from alagg import verdict
 from alagg.web.words import verdict_of
 from tests.web.fake_node import link, status
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from alagg.engine.events import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Status = dict[str, Any]
 """The node's answer, or a part of it, as it came."""
@@ -61,13 +61,25 @@ def faults(link: Status) -> list[str]:
         found.append(str(link.get("reason") or f"is {link.get('state', 'in an unknown state')}"))
     elif link.get("reason") and link.get("state") == "up":
         found.append(str(link["reason"]))
-    if _is_lossy(link, "loss", "rx_expected"):
+    if is_lossy(link, "loss", "rx_expected"):
         found.append(f"lost {_lost(link, 'loss', 'rx_expected')} {_LOSS_TIME}")
-    if link.get("state") == "up" and _is_lossy(link, "tx_loss", "tx_expected"):
+    if link.get("state") == "up" and is_lossy(link, "tx_loss", "tx_expected"):
         found.append(f"the peer missed {_lost(link, 'tx_loss', 'tx_expected')} of late")
     # A link with a rate of its own is full whenever there is more than that: so it was asked.
     keys = [key for key in _FAULTS if not (key == "tx_dropped_full" and link.get("rate_bps"))]
     return found + [_share(link, key) for key in keys if _recent(link).get(key)]
+
+
+def is_lossy(link: Mapping[str, Any], share: str, expected: str) -> bool:
+    """Tell whether a link loses so many frames that people should look: a share of them, and more than one.
+
+    Args:
+        link: what the status says of it.
+        share: the key of the lost share of the frames, from 0 to 1.
+        expected: the key of how many it is a share of; 0, or no such key: unknown.
+    """
+    loss, among = link.get(share) or 0, link.get(expected) or 0
+    return loss >= SUSPICIOUS_LOSS and (not among or round(loss * among) >= FEW)
 
 
 def count(value: Any) -> str:
@@ -78,11 +90,6 @@ def count(value: Any) -> str:
 def percent(share: float) -> str:
     """Write a share for people."""
     return f"{100 * share:.3g} %"
-
-
-def _is_lossy(link: Status, share: str, expected: str) -> bool:
-    loss, among = link.get(share) or 0, link.get(expected) or 0
-    return loss >= SUSPICIOUS_LOSS and (not among or round(loss * among) >= FEW)
 
 
 def _lost(link: Status, share: str, expected: str) -> str:

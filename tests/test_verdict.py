@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alagg.cli import verdict
+from alagg import verdict
 
 LINK: dict[str, Any] = {
     "name": "copper", "state": "up", "reason": "", "loss": 0.0, "tx_loss": 0.0, "rx_expected": 115, "rate_bps": None,
