@@ -147,7 +147,7 @@ async def _rehearse(door: Door, control_socket: Path) -> None:
         await Source(door, control_socket).status()
     application = app.build(Hub(_Sample(door, control_socket)))
     for route in [*application.routes, None]:
-        path = getattr(route, "path", "/nothing").format(peer="", link="")
+        path = getattr(route, "path", "/nothing").format(peer="-", link="-")  # which is no link of the sample
         method = next(iter(getattr(route, "methods", None) or {"GET"}))
         with contextlib.suppress(asyncio.TimeoutError):  # a stream does not end
             await asyncio.wait_for(application(_request(method, path), _Asks(), _into_nothing), 0.2)
