@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VARIABLE: Final = "ALAGG_PURE"
 """The environment's variable that asks for plain forms: `1` or `all`."""
 
-ENGINE: Final = ("alagg.engine", "alagg.worker")
+ENGINE: Final = ("alagg.engine", "alagg.worker", "alagg.control.snapshot")
 """What has the engine's form."""
 WITH_EDGES: Final = tuple(f"alagg.engine.{name}" for name in ("segment", "merge", "vnet", "mss", "addresses"))
 """Modules of the engine that have the edges' form."""

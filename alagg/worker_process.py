@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alagg.control import logs
 from alagg.messages import Failed, Ready
@@ -14,6 +14,9 @@ from alagg.opening import captures_of, pcap_of, port_opener, why
 from alagg.ports.rawip import RawInjector
 from alagg.supervised import Supervised
 from alagg.worker import Worker
+
+YOUNG_ONLY: Final = (700, 10, 1_000_000_000)
+"""The collector's thresholds: the third generation of a node with many peers would take some 40 ms."""
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -45,7 +48,9 @@ def worker_process(
             crew.join(worker, number)
         connection.send(Ready())
         Supervised(worker, connection)
-        # What is there now stays to the end: the garbage collector shall not stop the packets to look through it.
+        # What is there now stays to the end: the garbage collector shall not stop the packets to look through it, nor
+        # through what lives for long; what is made later and is in a circle is found while it is young.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*YOUNG_ONLY)
         worker.run()

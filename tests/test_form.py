@@ -71,6 +71,9 @@ def test_plain_engine_is_found_in_the_engine_and_its_loop_only() -> None:
     assert spec
     assert spec.origin == f"{ROOT}/alagg/worker.py"
     assert form.PlainSources().find_spec("alagg.workers", [str(ROOT / "alagg")]) is None
+    spec = form.PlainSources().find_spec("alagg.control.snapshot", [str(ROOT / "alagg" / "control")])
+    assert spec
+    assert spec.origin == f"{ROOT}/alagg/control/snapshot.py"
     assert form.PlainSources().find_spec("alagg.node", [str(ROOT / "alagg")]) is None
     assert form.PlainSources().find_spec("alagg.engine.receiver", None) is None
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 5.0
 """Seconds that a node may take for each step of an answer."""
+LARGE: Final = 1 << 18
+"""Bytes of an answer from which on it is worth a faster reader."""
 MAX_ANSWER: Final = 64 << 20
 """Bytes of the longest answer that is read."""
 
@@ -92,6 +94,14 @@ def _read(connection: socket.socket) -> bytes:
     return b"".join(parts)
 
 
+def _loads(text: bytes) -> Any:
+    if len(text) < LARGE:
+        return json.loads(text)
+    from alagg.control.text import loads  # noqa: PLC0415 - most answers are read before this would be imported
+
+    return loads(text)
+
+
 def answer(socket_path: Path, text: bytes) -> dict[str, Any]:
     """Read an answer.
 
@@ -100,7 +110,7 @@ def answer(socket_path: Path, text: bytes) -> dict[str, Any]:
         NodeRefusesError: it is a refusal.
     """
     try:
-        found = json.loads(text)
+        found = _loads(text)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alagg.control.merged import merge
+from alagg.control.text import dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +34,12 @@ class Part:
 def encode(values: Json) -> Part:
     """Give a part of a snapshot (`alagg.control.snapshot`) in the form in which it travels."""
     rest = {key: value for key, value in values.items() if key not in ("peers", "links")}
-    return Part(rest, json.dumps(values["peers"])[1:-1], json.dumps(values["links"])[1:-1])
+    return Part(rest, dumps(values["peers"])[1:-1], dumps(values["links"])[1:-1])
 
 
 def decode(parts: Sequence[Part]) -> Json:
     """Give a whole snapshot."""
-    found: Json = json.loads(_text(parts, {}))
+    found: Json = loads(_text(parts, {}).encode())
     return found
 
 
@@ -51,7 +52,7 @@ def answer(workers: Sequence[Sequence[Part]], node: Json) -> str:
     """
     if len(workers) == 1:
         return _text(workers[0], node)
-    return json.dumps({**node, **merge([decode(parts) for parts in workers])})
+    return dumps({**node, **merge([decode(parts) for parts in workers])})
 
 
 def _text(parts: Sequence[Part], node: Json) -> str:

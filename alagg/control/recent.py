@@ -53,16 +53,24 @@ class Recent:
                 del self._looks[gone]
         for link in self._waiting[-AT_ONCE:]:
             if link in links:
-                self._keep(link, _look(link, port_of(link), now))
+                port = port_of(link)
+                self._keep(link, _look(link, {} if port is None else port.counters(), now))
         del self._waiting[-AT_ONCE:]
 
-    def since(self, link: Link, port: Port | None, now: float) -> dict[str, float]:
-        """Give how much each counter has grown in the last minute, and how many seconds that are."""
+    def since(self, link: Link, counters: Mapping[str, int], now: float) -> dict[str, float]:
+        """Give how much each counter has grown in the last minute, and how many seconds that are.
+
+        Args:
+            link: the link.
+            counters: those of its port.
+            now: the time in seconds.
+        """
         looks = self._looks.get(link)
-        found = _look(link, port, now)
+        found = _look(link, counters, now)
         first = looks[0] if looks else found
-        grown = {key: max(value - before, 0) for key, value, before in zip(Look._fields, found, first, strict=True)}
-        return {**grown, "seconds": round(grown["seconds"], 1)}
+        grown = [value - before if value > before else 0 for value, before in zip(found, first, strict=True)]
+        grown[0] = round(grown[0], 1)
+        return dict(zip(Look._fields, grown, strict=True))
 
     def _keep(self, link: Link, found: Look) -> None:
         looks = self._looks.setdefault(link, deque())
@@ -75,8 +83,7 @@ class Recent:
             looks.popleft()
 
 
-def _look(link: Link, port: Port | None, now: float) -> Look:
-    counters = {} if port is None else port.counters()
+def _look(link: Link, counters: Mapping[str, int], now: float) -> Look:
     return Look(
         now, link.tx_frames, link.tx_dropped_full, link.rx_frames, counters.get("rx_dropped", 0),
         sum(link.malformed.values()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from alagg import values
 from alagg.control.recent import Recent
@@ -58,17 +58,45 @@ def parts(
         "injector": injector.counters(),
         "drops": {"no_peer": endpoint.no_peer, "stranger": strangers, **_strangers(whereabouts)},
     }
+    ports = _Ports(port_of)
     for configured in config.peers:
         peer = endpoint.peers[configured.name]
         part["peers"].append(_peer(peer, now))
         for config_of_link in configured.links:
             link = peer.links[config_of_link.name]
-            grown = recent.since(link, port_of(link), now)
-            part["links"].append({**_link(peer, config_of_link, port_of, whereabouts), "recent": grown})
+            port = ports.facts(link)
+            values = _link(peer, config_of_link, port, whereabouts)
+            values["recent"] = recent.since(link, port.counters, now)
+            part["links"].append(values)
         if len(part["links"]) >= PART:
             yield part, False
             part = {"peers": [], "links": []}
+            ports = _Ports(port_of)
     yield part, True
+
+
+class _Facts(NamedTuple):
+    """What a port says of itself."""
+
+    sends_by: str | None
+    reason: str
+    counters: dict[str, int]
+
+
+class _Ports:
+    """Asks each port once for all links over it: some ask the kernel."""
+
+    def __init__(self, port_of: Callable[[Link], Port | None]) -> None:
+        self._port_of = port_of
+        self._facts: dict[int, _Facts] = {}
+
+    def facts(self, link: Link) -> _Facts:
+        port = self._port_of(link)
+        known = self._facts.get(id(port))
+        if known is None:
+            known = _Facts(None, "", {}) if port is None else _Facts(*port.sends_by, port.counters())
+            self._facts[id(port)] = known
+        return known
 
 
 def whole(found: Sequence[Json]) -> Json:
@@ -187,14 +215,18 @@ def _reordered(lanes: Collection[Lane]) -> dict[str, float]:
 
 
 def _rejoined(lanes: Collection[Lane]) -> dict[str, int]:
-    rejoiners = [lane.rejoiner for lane in lanes]
+    joined = again = waiting = incomplete = inconsistent = 0
+    for lane in lanes:
+        rejoiner = lane.rejoiner
+        joined += rejoiner.joined
+        again += rejoiner.again
+        waiting += rejoiner.waiting
+        incomplete += rejoiner.incomplete
+        inconsistent += rejoiner.inconsistent
     return {
-        "pieces_joined": sum(rejoiner.joined for rejoiner in rejoiners),
-        "joined_again": sum(rejoiner.again for rejoiner in rejoiners),
-        "pieces_waiting": sum(rejoiner.waiting for rejoiner in rejoiners),
-        "pieces_incomplete": sum(rejoiner.incomplete for rejoiner in rejoiners),
-        "pieces_inconsistent": sum(rejoiner.inconsistent for rejoiner in rejoiners),
-    }
+        "pieces_joined": joined, "joined_again": again, "pieces_waiting": waiting, "pieces_incomplete": incomplete,
+        "pieces_inconsistent": inconsistent,
+    }  # fmt: skip
 
 
 class _Names(dict[str, str]):
@@ -215,13 +247,9 @@ def _strangers(whereabouts: Whereabouts | None) -> dict[str, int]:
     return {f"stranger_{reason}": count for reason, count in whereabouts.door.counts.items()}
 
 
-def _link(
-    peer: Peer, config: LinkConfig, port_of: Callable[[Link], Port | None], whereabouts: Whereabouts | None
-) -> Json:
+def _link(peer: Peer, config: LinkConfig, port: _Facts, whereabouts: Whereabouts | None) -> Json:
     link = peer.links[config.name]
     monitor = peer.monitors[link]
-    port = port_of(link)
-    sends_by, sends_by_reason = (None, "") if port is None else port.sends_by
     loss, tx_loss = peer.loss(link), peer.dialogue.tx_loss(link)
     remote = b"" if whereabouts is None else whereabouts.address(link)
     outgoing = peer.dialogue.outgoing.get(link.name)
@@ -237,8 +265,8 @@ def _link(
         "reason": link.reason if link.open or link.is_shut else link.trouble,
         "mtu": link.mtu,
         "path_mtu": link.room,
-        "sends_by": sends_by,
-        "sends_by_reason": sends_by_reason,
+        "sends_by": port.sends_by,
+        "sends_by_reason": port.reason,
         "rtt_ms": None if monitor.rtt is None else round(monitor.rtt * 1000, 3),
         "jitter_ms": None if monitor.rtt is None else round(monitor.rtt_deviation * 1000, 3),
         "queue_ms": None if monitor.rtt is None else round((link.rtt - link.base_rtt) * 1000, 3),
@@ -254,7 +282,7 @@ def _link(
         "tx_dropped_down": link.tx_dropped_down,
         "rx_frames": link.rx_frames,
         "rx_bytes": link.rx_bytes,
-        **({} if port is None else port.counters()),
+        **port.counters,
         **_malformed(link),
         "probes_ignored": monitor.probes_ignored,
         "stray_replies": monitor.stray_replies,

@@ -13,6 +13,7 @@ from alagg.engine.advice import FarEnd, advice
 from alagg.engine.control import OWNS, REFUSES, TAKES, ControlError, Hello, Report
 from alagg.engine.events import ReportHeard
 from alagg.engine.header import CONTROL, SIZE
+from alagg.engine.monitor import IDLE_AFTER, RARELY
 from alagg.engine.outgoing import Outgoing
 from alagg.engine.sequence import MASK
 from alagg.engine.state import SUSPECT, WARY
@@ -72,6 +73,15 @@ class Dialogue:
         """How often this node had something to report."""
         self._reported_at = float("-inf")
         self._reported_bytes = 0
+        self._reported_frames = 0
+        """Frames that had come when it was reported last."""
+        self._learnt = 0
+        """How often the peer said something new of itself."""
+        self._moved = 0
+        """Packets and frames of data so far, when they were looked at last."""
+        self._moved_at = float("-inf")
+        self._looked_at: object = None
+        """What the advice was given for."""
         self._refuses: tuple[Network, ...] = ()
         self._refused_at = float("-inf")
         self._told: dict[tuple[str, int], int] = {}
@@ -87,16 +97,27 @@ class Dialogue:
 
     def tick(self, now: float) -> None:
         """Send what is due: HELLOs, and reports about what came since the last ones."""
-        self._look_at_refusals(now)
+        if self._peer.receiver.refused_last or self._refuses:
+            self._look_at_refusals(now)
+        moved = self._peer.sender.captured + self._peer.receiver.data_frames
+        if moved != self._moved:
+            self._moved, self._moved_at = moved, now
         for link in self._peer.links.values():
-            interval = HELLO_INTERVAL if link.answering else INTRODUCTION_INTERVAL
             if not (link.answering or link.introduces):
                 continue
+            interval = HELLO_INTERVAL if link.answering else self._pause(link, now)
             if now - self._greeted.get(link.name, float("-inf")) >= interval:
                 self.greet(link, now)
-        self.report(now)
+        if self._peer.receiver.frames != self._reported_frames:
+            self.report(now)
         self._peer.receiver.wait_at_least(self.far.skew(self._peer.links.values()))
         self._look()
+
+    def _pause(self, link: Link, now: float) -> float:
+        """Give the seconds between two HELLOs over a link without answers: as rarely as probes, while it is idle."""
+        if now - self._moved_at <= IDLE_AFTER:
+            return INTRODUCTION_INTERVAL
+        return max(min((now - link.rx_last) / 4, RARELY), INTRODUCTION_INTERVAL)
 
     def hear(self, link: Link, epoch: int, link_id: int, payload: bytes, now: float) -> None:
         """Take a control frame of the peer."""
@@ -110,8 +131,9 @@ class Dialogue:
                 self._welcome(link, epoch, link_id, item, now)
             elif isinstance(item, Report):
                 self.take(item, now)
-            else:
+            elif self.far.networks.get(item[0]) != item[1]:
                 self.far.networks[item[0]] = item[1]
+                self._learnt += 1
 
     def tx_loss(self, link: Link) -> float | None:
         """Give the share of this node's frames that the peer has missed of late, 0 to 1; None before its reports."""
@@ -165,8 +187,10 @@ class Dialogue:
 
     def _welcome(self, link: Link, epoch: int, link_id: int, hello: Hello, now: float) -> None:
         """Take a HELLO; one that says something new is answered, so that a restarted peer knows us, too."""
-        self.far.hello = hello
-        self.far.networks.pop(REFUSES, None)  # what it still refuses stands behind it
+        refused = self.far.networks.pop(REFUSES, None)  # what it still refuses stands behind it
+        if refused is not None or hello != self.far.hello:
+            self.far.hello = hello
+            self._learnt += 1
         self.far.links[link.name] = link_id
         if self._heard.get(link.name) != (epoch, hello.digest):
             self._heard[link.name] = epoch, hello.digest
@@ -204,6 +228,7 @@ class Dialogue:
         least, spread = (MEASURED_PAUSE, MEASURED_SPREAD) if is_fast else (REPORT_PAUSE, REPORT_SPREAD)
         pause = least + spread * float(crc32c(b"%d %s" % (self.reported, self._node.secret))) / 2**32
         self.reported += 1
+        self._reported_frames = self._peer.receiver.frames
         best = self._best()
         if not best:
             return pause
@@ -246,9 +271,13 @@ class Dialogue:
     def _look(self) -> None:
         """See what does not fit, and tell it when that has changed."""
         peer = self._peer
+        links = {name: peer.state(link) for name, link in peer.links.items()}
+        looked_at = self._learnt, peer.settings.destinations, peer.local, links
+        if looked_at == self._looked_at:
+            return
+        self._looked_at = looked_at
         found = advice(
-            self.far, destinations=peer.settings.destinations, local=peer.local,
-            links={name: peer.state(link) for name, link in peer.links.items()},
+            self.far, destinations=peer.settings.destinations, local=peer.local, links=links,
             probe_interval=self._node.probe_interval,
         )  # fmt: skip
         if found != self.advice:

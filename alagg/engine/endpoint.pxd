@@ -27,6 +27,8 @@ cdef class Endpoint:
     cdef _send(self, Peer peer, list packets, double now)
     @cython.locals(peer=Peer, receiver=Receiver, due=double)
     cpdef receive(self, Link link, bytes headers, list payloads, double now)
+    @cython.locals(peer=Peer, sender=Sender, least=Py_ssize_t)
+    cdef Py_ssize_t _least_room(self) except -1
     cpdef double deadline(self) except? -1
     @cython.locals(peer=Peer, due=double)
     cpdef handle_timer(self, double now)

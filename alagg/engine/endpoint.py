@@ -218,8 +218,15 @@ class Endpoint:
     @property
     def room(self) -> int:
         """Bytes of the largest packet that goes to every peer in one piece; 0 while no link is open."""
-        rooms = (peer.sender.room for peer in self.peers.values())
-        return min((room for room in rooms if room > 0), default=0)
+        return self._least_room()
+
+    def _least_room(self) -> int:
+        least = 0
+        for peer in self.peers.values():
+            sender = peer.sender
+            if sender.room > 0 and (not least or sender.room < least):
+                least = sender.room
+        return least
 
     def deadline(self) -> float:
         """Give the time at which `handle_timer` has something to do."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import cython
 
 from alagg.engine.header import MALFORMED_REASONS, SIZE, write
 from alagg.engine.sequence import MASK
 from alagg.engine.state import ANSWERING, HELD, NEW, SHUT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+IDS: Final = 256
+"""Numbers that links can have."""
 
 if not cython.compiled:  # link.pxd has the same in C
 
@@ -154,3 +162,16 @@ class Link:
         self.headers = bytearray()
         self.payloads = []
         self._bytes = 0
+
+
+def free_id(taken: Collection[int], used: Mapping[int, int]) -> int:
+    """Give the number for another link: one that no link had, else the one that was given back longest ago.
+
+    Its link sequences go on where they were, so that the other side sees no second beginning.
+
+    Args:
+        taken: the numbers of the links that are there.
+        used: those that were given back, in that order, with the sequences that follow.
+    """
+    fresh = next((number for number in range(IDS) if number not in taken and number not in used), None)
+    return next(iter(used)) if fresh is None else fresh

@@ -3,7 +3,8 @@ from libc.stdint cimport int64_t
 from alagg.engine.link cimport Link
 
 cdef int COOKIE_SIZE, SMALLEST, PROBE, PROBE_REPLY, SIZE, _MISSES, _PROOFS, _HASTE, _PENDING, _REPLIES_PER_SECOND
-cdef double _FLAPS, _DAMPING, _MAX_DAMPING, _BASE_PERIOD, _OVERDUE, _FIRST_PATIENCE, _IDLE_AFTER, _IDLE_INTERVAL, _JITTER
+cdef double _FLAPS, _DAMPING, _MAX_DAMPING, _BASE_PERIOD, _OVERDUE, _FIRST_PATIENCE, _IDLE_AFTER, _IDLE_INTERVAL, _JITTER, _BEATS
+cdef double _RARELY
 
 cdef class Monitor:
     cdef readonly Link link
@@ -20,6 +21,7 @@ cdef class Monitor:
     cdef double _interval
     cdef double _pace
     cdef double _busy_at
+    cdef readonly bint is_idle
     cdef bytes _secret
     cdef int64_t _number
     cdef readonly dict _sent

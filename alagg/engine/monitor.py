@@ -72,8 +72,13 @@ IDLE_AFTER: Final = 2.0
 """Seconds without packets, and without a change, after which a link is probed more rarely."""
 IDLE_INTERVAL: Final = 1.0
 """Seconds between two probes of an idle link, unless the configured interval is longer."""
+RARELY: Final = 4.0
+"""The same for one that has been silent for long; sooner it is a quarter of the time since the last answer."""
 JITTER: Final = 1 / 8
 """Share of an interval by which probes come early, at random: those of many links never fall into step."""
+
+BEATS: Final = 64
+"""Moments of a second at which idle links are probed, a bit early: many in one go, and the loop sleeps in between."""
 
 # The same again for C: other modules cannot see what the .pxd declares.
 _MISSES: Final = MISSES
@@ -90,6 +95,8 @@ _REPLIES_PER_SECOND: Final = REPLIES_PER_SECOND
 _IDLE_AFTER: Final = IDLE_AFTER
 _IDLE_INTERVAL: Final = IDLE_INTERVAL
 _JITTER: Final = JITTER
+_RARELY: Final = RARELY
+_BEATS: Final = BEATS
 
 
 class Monitor:
@@ -118,6 +125,8 @@ class Monitor:
         self._interval = interval
         self._pace = interval
         """Seconds between two probes at present."""
+        self.is_idle = False
+        """Whether nobody waits for what the next probe tells."""
         self._busy_at = now
         """When packets flowed, or the state changed, the last time."""
         self._secret = secret
@@ -163,6 +172,7 @@ class Monitor:
             self._last_answer = max(self._last_answer, now - self._interval)
             self.next_time = now
         self._busy_at = now
+        self.is_idle = False
 
     def doubt_size(self, now: float) -> None:
         """Find out how large a frame arrives: somebody says that it is less than before."""
@@ -220,18 +230,26 @@ class Monitor:
             self._prove(size, now)
 
     def _beat(self, now: float) -> None:
-        if now - self._busy_at > _IDLE_AFTER:
+        self.is_idle = now - self._busy_at > _IDLE_AFTER
+        if self.is_idle:
             self._pace = max(self._interval, _IDLE_INTERVAL)
+            if self.link.state == SILENT:
+                self._pace = max(self._pace, min((now - self._last_answer) / 4, _RARELY))
         self.next_time = now + (self._pace / _HASTE if self.link.state == SUSPECT else self._pace)
         if self.link.open:
             for size in self.path_mtu.sizes(now, self.round_trip):
                 self._ask(size, now)
+        if self.is_idle:
+            self.next_time = int(self.next_time * _BEATS) / _BEATS
 
     def _ask(self, size: int, now: float) -> None:
         self._number += 1
         cookie = blake2b(self._number.to_bytes(8, "big"), digest_size=COOKIE_SIZE, key=self._secret).digest()
-        if len(self._sent) >= _PENDING:
-            del self._sent[next(iter(self._sent))]
+        while self._sent:
+            early = next(iter(self._sent))
+            if len(self._sent) < _PENDING and now - self._sent[early][0] <= _PENDING * self._interval:
+                break
+            del self._sent[early]
         self._sent[cookie] = now, size
         self.next_time -= (self.next_time - now) * _JITTER * cookie[0] / 256
         payload = cookie.ljust(size - SIZE, b"\0")
@@ -275,6 +293,8 @@ class Monitor:
 
     def _judge(self, now: float) -> None:
         """See what missing answers mean."""
+        if self.link.state == SILENT:
+            return
         if now >= self._last_answer + self._patience:
             self._happen(LOST, now)
         elif now >= self._last_answer + self._overdue:

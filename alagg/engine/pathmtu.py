@@ -66,7 +66,7 @@ class PathMtu:
         if self._lost >= LOST and self._small >= LOST:
             self._low, self._high = min(FLOOR, self._link.room - 1), self._link.room + 1
             return self._try(now)
-        if self._lost or self._count % EVERY == 1:
+        if (self._lost and self._small) or self._count % EVERY == 1:  # else nobody answers, whatever the size
             if not self._lost:
                 self._small = 0
             self._lost += 1

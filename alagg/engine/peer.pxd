@@ -25,6 +25,7 @@ cdef class Peer:
     cdef double _next_probe
     cdef bint _has_backups
     cdef double _next_tick
+    cdef bint _idle
     cdef double _next_wake
     cdef readonly object _latent
     cdef dict _states
@@ -39,7 +40,7 @@ cdef class Peer:
     @cython.locals(moved=int64_t, monitor=Monitor)
     cpdef wake(self, double now)
     cpdef hear(self, double now)
-    @cython.locals(next_probe=double, link=Link, monitor=Monitor)
+    @cython.locals(next_probe=double, earliest=double, idle=bint, link=Link, monitor=Monitor)
     cdef _probe(self, double now)
     cpdef list take_events(self)
     @cython.locals(lane=Lane)

@@ -22,7 +22,7 @@ from alagg.engine.held import Held
 from alagg.engine.holding import balance, try_first
 from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
-from alagg.engine.link import Link
+from alagg.engine.link import Link, free_id
 from alagg.engine.monitor import MISSES, Monitor
 from alagg.engine.receiver import Receiver
 from alagg.engine.scheduler import SCHEDULERS
@@ -42,8 +42,6 @@ QUIET: Final = 60.0
 """Seconds between two words about packets that are refused for the same reason."""
 PASSING: Final = frozenset((NEW, WARY, SUSPECT))
 """States that a link is in for a moment; status shows them, and no event is made of them."""
-IDS: Final = 256
-"""Numbers that links can have."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,8 @@ class Peer:
         self._next_probe = now
         self._has_backups = any(link.backup for link in settings.links)
         self._next_tick = now + TICK
+        self._idle = False
+        """Whether no packets flow: the links are probed together, and what is due each second is done then."""
         self._next_wake = now
         self._next_report = now
         self._reported = 0
@@ -289,10 +289,11 @@ class Peer:
         self.receiver.handle_timer(now)
         if now >= self.sender.due:
             self.sender.retry(now)
-        if now >= self._next_probe:
+        probes = now >= self._next_probe
+        if probes:
             self._probe(now)
-        if now >= self._next_tick:
-            self._next_tick = max(self._next_tick + TICK, now)
+        if now >= self._next_tick or (probes and self._idle and self._next_tick - now < TICK / 2):
+            self._next_tick = now + TICK if self._idle else max(self._next_tick + TICK, now)
             self._tick(now)
         self.due = min(self._next_probe, self._next_tick, self.receiver.deadline(), self.sender.due)
 
@@ -322,7 +323,8 @@ class Peer:
         if not self._node.watches:
             self._next_probe = float("inf")
             return
-        next_probe = float("inf")
+        next_probe = earliest = float("inf")
+        idle = True
         if self._has_backups:
             balance(self, now)
         for link, monitor in self.monitors.items():
@@ -333,7 +335,14 @@ class Peer:
                 self._found(link)
             self._watch(link, now)
             next_probe = min(next_probe, monitor.due)
-        self._next_probe = next_probe
+            idle = idle and monitor.is_idle
+            if monitor.next_time > now and not link.is_shut:
+                earliest = min(earliest, monitor.next_time)
+        self._idle = idle
+        self._next_probe = earliest if idle else next_probe
+        if idle:  # then what is overdue has time until the next probe
+            for monitor in self.monitors.values():
+                monitor.next_time = min(monitor.next_time, earliest)
         if self._has_backups:
             balance(self, now)
 
@@ -405,7 +414,7 @@ class Peer:
     def _add_links(self, links: Sequence[LinkSettings], now: float) -> None:
         node = self._node
         for settings in links:
-            number = self._free_id()
+            number = free_id({link.id for link in self.links.values()}, self._used_ids)
             link = Link(number, settings.name, settings.mtu, settings.weight, node.lane)
             link.link_sequence = self._used_ids.pop(number, 0)
             link.introduces = settings.introduces
@@ -424,15 +433,6 @@ class Peer:
     def _secret(self, link: str) -> bytes:
         """Give what makes the cookies of one link: who sees those of another one cannot answer for it."""
         return blake2b(f"{self.settings.name}\0{link}".encode(), key=self._node.secret, digest_size=16).digest()
-
-    def _free_id(self) -> int:
-        """Give the number for another link: one that no link had, else the one that was given back longest ago.
-
-        Its link sequences go on where they were, so that the other side sees no second beginning.
-        """
-        taken = {link.id for link in self.links.values()} | set(self._used_ids)
-        fresh = next((number for number in range(IDS) if number not in taken), None)
-        return next(iter(self._used_ids)) if fresh is None else fresh
 
     def _remove_link(self, name: str) -> None:
         link = self.links.pop(name)

@@ -6,7 +6,6 @@ import pytest
 
 from alagg.control.recent import AT_ONCE, PAUSE, PERIOD, Recent
 from alagg.engine.link import Link
-from alagg.ports.memory import MemoryPort
 
 
 @pytest.fixture
@@ -26,10 +25,10 @@ def test_counts_what_is_new_since_a_minute(link: Link) -> None:
     watch(recent, [link], 10.0)
     link.tx_frames, link.tx_dropped_full = 1000, 2
     link.malformed["bad_checksum"] = 5
-    found = recent.since(link, None, 12.0)
+    found = recent.since(link, {}, 12.0)
     assert (found["seconds"], found["tx_frames"], found["tx_dropped_full"], found["malformed"]) == (12.0, 1000, 2, 5)
     watch(recent, [link], 12.0 + PERIOD + PAUSE, since=12.0)
-    found = recent.since(link, None, 12.0 + PERIOD + PAUSE)
+    found = recent.since(link, {}, 12.0 + PERIOD + PAUSE)
     assert (found["tx_frames"], found["tx_dropped_full"], found["malformed"]) == (0, 0, 0)
     assert PERIOD <= found["seconds"] <= PERIOD + PAUSE
 
@@ -40,12 +39,12 @@ def test_many_links_take_turns() -> None:
     watch(recent, links, 20.0)
     for link in links:
         link.rx_frames = 7
-    assert {recent.since(link, None, 21.0)["rx_frames"] for link in links} == {7}
+    assert {recent.since(link, {}, 21.0)["rx_frames"] for link in links} == {7}
 
 
 def test_a_link_that_nobody_has_looked_at_has_nothing_new(link: Link) -> None:
     link.tx_frames = 9
-    assert Recent().since(link, MemoryPort(), 5.0)["tx_frames"] == 0
+    assert Recent().since(link, {}, 5.0)["tx_frames"] == 0
 
 
 def test_links_that_are_gone_are_forgotten(link: Link) -> None:
@@ -53,7 +52,7 @@ def test_links_that_are_gone_are_forgotten(link: Link) -> None:
     watch(recent, [link], 1.0)
     watch(recent, [], 20.0, since=1.5)
     link.tx_frames = 9
-    assert recent.since(link, None, 21.0)["tx_frames"] == 0
+    assert recent.since(link, {}, 21.0)["tx_frames"] == 0
 
 
 def test_counters_that_begin_anew_are_no_negative_growth(link: Link) -> None:
@@ -61,7 +60,7 @@ def test_counters_that_begin_anew_are_no_negative_growth(link: Link) -> None:
     link.tx_frames = 100
     watch(recent, [link], 10.0)
     link.tx_frames = 3
-    assert recent.since(link, None, 11.0)["tx_frames"] == 0
+    assert recent.since(link, {}, 11.0)["tx_frames"] == 0
     watch(recent, [link], 30.0, since=11.0)
     link.tx_frames = 8
-    assert recent.since(link, None, 31.0)["tx_frames"] == 5
+    assert recent.since(link, {}, 31.0)["tx_frames"] == 5

@@ -182,7 +182,9 @@ def test_awaited_answers_are_bounded() -> None:
     script = Script()
     script.answers = False
     script.run(10 * PENDING)
-    assert len(script.monitor._sent) == PENDING
+    times = [sent for sent, _ in script.monitor._sent.values()]
+    assert 1 < len(times) <= PENDING
+    assert min(times) >= max(times) - PENDING * INTERVAL, "older ones have been given up"
 
 
 def test_nobody_can_make_it_flood_answers() -> None:

@@ -92,3 +92,9 @@ def test_another_mtu_begins_the_search_anew() -> None:
     path.forget()
     rounds(path, 1000, 60, first=60)
     assert link.room == 900
+
+
+def test_a_link_that_is_silent_is_sent_no_more_large_frames_than_one_that_answers() -> None:
+    path = PathMtu(Link(0, "fibre", 1500))
+    sizes = [size for step in range(100) for size in path.sizes(step / 10, 0.01)]
+    assert sizes.count(1500) == 10

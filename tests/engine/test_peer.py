@@ -10,6 +10,7 @@ from alagg.engine.control import Hello
 from alagg.engine.events import LinkStateChanged, NumberingReset
 from alagg.engine.header import COOKIE_SIZE, DATA, PROBE, decode
 from alagg.engine.latent import PERIOD
+from alagg.engine.monitor import BEATS
 from alagg.engine.peer import LinkSettings, NodeSettings, Peer, PeerSettings
 from alagg.engine.recovery import SILENCE
 from alagg.engine.state import BLOCKED, DOWN, NEW, UP
@@ -89,6 +90,19 @@ def test_silent_failure_is_noticed_within_a_few_probes() -> None:
         script.peer.wake(script.now)
         events += script.run(INTERVAL)
     assert events == ["radio silent"]
+
+
+@pytest.mark.parametrize("answering", [("fibre", "radio"), ("fibre",), ()])
+def test_idle_peer_wakes_once_a_second_for_all_its_links(answering: tuple[str, ...]) -> None:
+    script = Script("fibre", "radio")
+    script.answering = set(answering)
+    script.run(10.0)
+    wakes = []
+    while script.now < 30.0:
+        wakes.append(script.peer.due)
+        script.run(script.peer.due - script.now)
+    assert 20 <= len(wakes) <= 24, "probes come up to an eighth early, and the looks of each second with them"
+    assert {time * BEATS % 1 for time in wakes} == {0.0}, "at moments that it shares with other peers"
 
 
 def test_port_that_closes_is_noticed_at_once_with_its_reason() -> None:
