@@ -13,6 +13,8 @@ from alagg.values import counted
 if TYPE_CHECKING:
     import argparse
 
+    from alagg.config import Config
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
@@ -21,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print each finding, and how to mend it; 1 if any of them stops the node; an absent peer does not."""
-    settings = config.load(needed_config(args))
+    return report(config.load(needed_config(args)))
+
+
+def report(settings: Config) -> int:
+    """Do it for a configuration."""
     print(f"ok    {settings.path}: {counted(len(settings.peers), 'peer')}, {counted(len(settings.links), 'link')}")
     findings = doctor.examine(settings)
     for finding in findings:

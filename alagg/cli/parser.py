@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Subparsers: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - argparse has no public name
 
 _COMMANDS: Final = {
+    "init": "write the first configuration of this host and of the other one, which it finds on the links",
     "check": "validate the configuration, examine the host, and say how to mend what is wrong",
     "doctor": "the same as check",
     "status": "show the running node: peers, links, counters",
