@@ -12,9 +12,9 @@ from alagg.lab.topology import Lab
 pytestmark = [pytest.mark.netns, pytest.mark.beside]
 
 
-def masquerade(lab: Lab) -> None:
-    """Give what the host behind A sends to others the address of A, as container engines do."""
-    for command in ("iptables-legacy", "ip6tables-legacy"):
+def masquerade(lab: Lab, form: str) -> None:
+    """Give what the host behind A sends to others the address of A, as container engines do, by either API."""
+    for command in (f"iptables-{form}", f"ip6tables-{form}"):
         lab.a.run([command, "-t", "nat", "-A", "POSTROUTING", "!", "-o", "lan0", "-j", "MASQUERADE"])
 
 
@@ -31,12 +31,13 @@ def start(lab: Lab, **options: str) -> None:
     lab.await_links()
 
 
-@pytest.mark.parametrize("options", [
-    {"chains": "OUTPUT"}, {"chains": "OUTPUT, FORWARD"}, {"capture": "device", "workers": "2"},
+@pytest.mark.parametrize(("form", "options"), [
+    ("nft", {"chains": "OUTPUT"}), ("legacy", {"chains": "OUTPUT, FORWARD"}),
+    ("nft", {"capture": "device", "workers": "2"}),
 ], ids=["OUTPUT", "FORWARD", "device"])  # fmt: skip
-def test_what_is_behind_nat_reaches_the_peer_and_is_answered(options: dict[str, str]) -> None:
+def test_what_is_behind_nat_reaches_the_peer_and_is_answered(form: str, options: dict[str, str]) -> None:
     with Lab(links=2, lans=True) as lab:
-        masquerade(lab)
+        masquerade(lab, form)
         start(lab, **options)
         for family in (4, 6):
             assert lab.lan_a.ping(lab.b, count=20, family=family).received == 20
@@ -67,10 +68,10 @@ print(size)
 """
 
 
-@pytest.mark.parametrize("capture", ["auto", "device"])
-def test_published_port_serves_the_peer(capture: str) -> None:
+@pytest.mark.parametrize(("form", "capture"), [("nft", "auto"), ("legacy", "device")])
+def test_published_port_serves_the_peer(form: str, capture: str) -> None:
     with Lab(links=2, lans=True) as lab:
-        for command, target in (("iptables-legacy", lab.lan_a.ipv4), ("ip6tables-legacy", f"[{lab.lan_a.ipv6}]")):
+        for command, target in ((f"iptables-{form}", lab.lan_a.ipv4), (f"ip6tables-{form}", f"[{lab.lan_a.ipv6}]")):
             lab.a.run([command, "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "8080",
                        "-j", "DNAT", "--to-destination", f"{target}:5000"])  # fmt: skip
         start(lab, capture=capture)
