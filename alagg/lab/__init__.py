@@ -1,4 +1,5 @@
 """Hosts, links and faults on one machine: the lab in which alagg shows what it does.
 
-`alagg.lab.topology.Lab` builds it, `alagg.lab.scenarios` and `alagg.lab.faults` are what `alagg lab` runs in it.
+`alagg.lab.topology.Lab` builds it; `alagg lab` runs `alagg.lab.demo`, `alagg.lab.faults` and `alagg.lab.scenarios` in
+it.
 """

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
+from rich.table import Table
 
 from alagg.columns import fit
-from alagg.lab import faults, scenarios
+from alagg.lab import demo, faults, scenarios
 from alagg.lab.namespace import LabError
 from alagg.lab.topology import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from alagg.lab.record import Record
+    from alagg.lab.scenarios import Step
 
 
 # argparse has no public name for it, and when pdoc looks it up it cannot be subscripted.
@@ -30,6 +36,12 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:  # type: igno
     up.add_argument("--emulated", action="store_true", help="pass the links through the link emulator")
     up.add_argument("--lans", action="store_true", help="make the hosts gateways with a LAN behind each")
     up.add_argument("--without", action="store_true", help="do not start alagg")
+    actions.add_parser("list", help="name the scenarios")
+    scenario = actions.add_parser("run", help="run a scenario; status 1 if a goal is missed")
+    scenario.add_argument("name", choices=scenarios.SCENARIOS, metavar="NAME", help="see alagg lab list")
+    scenario.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw what happened")
+    scenario.add_argument("--trace", type=Path, metavar="FILE",
+                          help="change the rate of eth0 as a file says: lines of SECONDS BITS_PER_SECOND")
     fault = actions.add_parser("fault", help="run one fault: pings while one of two links misbehaves")
     fault.add_argument("name", choices=faults.FAULTS, metavar="NAME", help=", ".join(faults.FAULTS))
     matrix = actions.add_parser("faults", help="run all faults; status 1 if alagg lost or repeated anything")
@@ -48,7 +60,44 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _demo(_args: argparse.Namespace, console: Console) -> bool:
-    return scenarios.demo(console)
+    return demo.run(console)
+
+
+def _list(_args: argparse.Namespace, console: Console) -> bool:
+    shown = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, scenario in scenarios.SCENARIOS.items():
+        shown.add_row(name, scenario.says)
+    console.print(shown)
+    return True
+
+
+def _run(args: argparse.Namespace, console: Console) -> bool:
+    draw = _drawing() if args.plot else None
+    changes = _trace(args.trace) if args.trace else []
+    console.print(f"{args.name}: {scenarios.SCENARIOS[args.name].says} ...", highlight=False)
+    verdict = scenarios.run(args.name, changes)
+    for shown in fit(scenarios.table(verdict), console):
+        console.print(shown)
+    if draw:
+        draw(verdict.outcome.record, verdict.name, args.plot)
+    return verdict.passed
+
+
+def _drawing() -> Callable[[Record, str, Path], None]:
+    """Have what draws before a scenario is run for nothing."""
+    try:
+        return importlib.import_module("alagg.lab.plot").draw  # type: ignore[no-any-return]
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise LabError("--plot needs matplotlib; install alagg[plot]") from None
+
+
+def _trace(path: Path) -> list[Step]:
+    try:
+        return scenarios.rates_from(path.read_text(encoding="utf-8"), place=str(path))
+    except (OSError, ValueError) as error:
+        raise LabError(f"--trace: {error}") from None
 
 
 def _fault(args: argparse.Namespace, console: Console) -> bool:
@@ -95,7 +144,7 @@ def _guide(lab: Lab, *, lans: bool, nodes: bool) -> str:
 
 
 _ACTIONS: Final[dict[str, Callable[[argparse.Namespace, Console], bool]]] = {
-    "demo": _demo, "up": _up, "fault": _fault, "faults": _faults,
+    "demo": _demo, "up": _up, "list": _list, "run": _run, "fault": _fault, "faults": _faults,
 }
 
 

@@ -85,11 +85,15 @@ class Wire:
 
     def cut(self, *, towards: Host | None = None) -> None:
         """Make the link a black hole that keeps its carrier; the other settings are kept."""
-        self._change(towards, [replace(settings, cut=True) for settings in self.settings])
+        self.change(towards=towards, cut=True)
 
     def restore(self, *, towards: Host | None = None) -> None:
         """Undo `cut`."""
-        self._change(towards, [replace(settings, cut=False) for settings in self.settings])
+        self.change(towards=towards, cut=False)
+
+    def change(self, *, towards: Host | None = None, **values: float) -> None:
+        """Change some of the settings; the others are kept."""
+        self._change(towards, [replace(settings, **values) for settings in self.settings])  # type: ignore[arg-type]
 
     def counters(self, *, towards: Host) -> dict[str, int]:
         """Give what happened to the frames that travel to a host; see `alagg.lab.impairment.Counters`."""
