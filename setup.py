@@ -1,12 +1,14 @@
 """Builds the compiled forms: the modules that have a .pxd beside them, and the edges in alagg/native.
 
-All of them are optional: where no compiler is found, the plain form is installed, and says so when it runs.
+All of them are optional: where no compiler is found, the plain form is installed, and says so when it runs. Elsewhere
+than on Linux there is only the stream library, which needs none of them.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -71,7 +73,7 @@ packet_path = [source for source in declared if source.exists()]
 edges = sorted((ROOT / "alagg/native").glob("*.pyx"))
 
 modules = cythonize(
-    [extension(source) for source in (*packet_path, *edges)] if compiles() else [],
+    [extension(source) for source in (*packet_path, *edges)] if sys.platform == "linux" and compiles() else [],
     language_level=3,
     compiler_directives={
         # The types stand in the .pxd files; annotations are for people and mypy.

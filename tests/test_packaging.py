@@ -74,10 +74,11 @@ def test_unit_allows_what_the_node_needs() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd")
-def test_unit_of_the_web_process_leaves_it_hardly_anything(tmp_path: Path) -> None:
-    unit = tmp_path / "alagg-web@.service"
-    shutil.copy(ROOT / "alagg/contrib/alagg-web@.service", unit)
-    command = ["systemd-analyze", "security", "--offline=true", "--threshold=10", "--no-pager", str(unit)]  # 1.0
+@pytest.mark.parametrize(("name", "most"), [("alagg-web@.service", 10), ("alagg-tunnel@.service", 11)])
+def test_units_of_what_needs_no_rights_leave_it_hardly_anything(tmp_path: Path, name: str, most: int) -> None:
+    unit = tmp_path / name
+    shutil.copy(ROOT / "alagg/contrib" / name, unit)
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={most}", "--no-pager", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -94,7 +95,7 @@ def test_plain_form_installs_where_there_is_no_compiler(sdist: Path, tmp_path: P
     assert sources((".py", ".pyx", ".pxd", ".pyi", ".lua", ".cfg", ".typed")) <= set(names)
     page = ("index.html", "main.js", "page.css", "vendor/uPlot.iife.min.js")
     assert {f"alagg/web/page/{name}" for name in page} <= set(names)
-    contrib = ("alagg@.service", "alagg-web@.service", "alagg-iptables")
+    contrib = ("alagg@.service", "alagg-web@.service", "alagg-tunnel@.service", "alagg-iptables")
     assert {f"alagg/contrib/{name}" for name in contrib} <= set(names)
     assert not [name for name in names if name.endswith((".c", ".so"))]
     assert not [name for name in names if not name.startswith("alagg")]

@@ -26,6 +26,10 @@ SUCCESS: Final = 0
 FAILURE: Final = 1
 WRONG_USE: Final = 2
 """Exit status for a wrong command line or configuration."""
+ONLY_LINUX: Final = (
+    "fcntl", "grp", "iptc", "netfilterqueue", "pwd", "pyroute2", "resource", "sdnotify", "syslog", "termios",
+)  # fmt: skip
+"""Modules that other systems lack; the stream library and its tools need none of them."""
 _PATIENCE: Final = 0.5
 """Seconds without a reader after which the last words are given up."""
 
@@ -85,11 +89,11 @@ def _say(text: str) -> None:
     """Write to standard error; where nobody reads it any more, the end of the process does not wait for that."""
     try:
         descriptor = sys.stderr.fileno()
-    except (OSError, ValueError):  # a program that calls us has put something of its own there
+        poll = select.poll()
+    except (OSError, ValueError, AttributeError):  # something of our caller's own; or Windows, which has no poll
         sys.stderr.write(text)
         return
     data = text.encode(errors="backslashreplace")
-    poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     # A pipe that has room takes so much without waiting (pipe(7)).
     while data and poll.poll(_PATIENCE * 1000):
@@ -113,6 +117,8 @@ def _explain(error: BaseException) -> str:
         return "interrupted"
     if isinstance(error, ConfigError | CommandError | ControlError | HostError):
         return text
+    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] in ONLY_LINUX:
+        return f"this needs Linux, and its module {error.name} is missing; alagg tunnel and alagg.stream run without"
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, PermissionError):

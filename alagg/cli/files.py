@@ -12,6 +12,7 @@ FILES: Final = {
     "config": ("default_config.cfg", "every option with its default"),
     "unit": ("contrib/alagg@.service", "the systemd unit"),
     "web-unit": ("contrib/alagg-web@.service", "the systemd unit of the dashboard"),
+    "tunnel-unit": ("contrib/alagg-tunnel@.service", "the systemd unit of a tunnel"),
     "rules": ("contrib/alagg-iptables", "the rules without Python, for manage_host = no"),
     "wireshark": ("tools/alagg.lua", "the dissector for Wireshark and tshark"),
     "grafana": ("contrib/grafana.json", "a dashboard for Grafana"),
@@ -32,5 +33,5 @@ def run(args: argparse.Namespace) -> int:
         print(root.joinpath(FILES[args.name][0]))
     else:
         for name, (path, purpose) in FILES.items():
-            print(f"{name:10} {root.joinpath(path)}  ({purpose})")
+            print(f"{name:11} {root.joinpath(path)}  ({purpose})")
     return 0

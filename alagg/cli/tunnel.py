@@ -7,7 +7,7 @@ import asyncio
 import logging
 import signal
 import ssl
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from alagg.cli.errors import CommandError
@@ -83,7 +83,8 @@ def _complain_about(args: argparse.Namespace) -> None:
 async def _carry(args: argparse.Namespace) -> None:
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+        with suppress(NotImplementedError):  # Windows: Ctrl-C interrupts by itself
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
     async with AsyncExitStack() as stack:
         for line in await _open(args, stack):
             print(line, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from alagg.stream.address import TLS, UNIX
@@ -129,11 +130,17 @@ async def dial(address: Address, context: ssl.SSLContext | None) -> Carrier:
     """
     loop = asyncio.get_running_loop()
     if address.kind == UNIX:
+        _unix_or_raise(address)
         _, carrier = await loop.create_unix_connection(Carrier, address.host)
     else:
         secure = context if address.kind == TLS else None
         _, carrier = await loop.create_connection(Carrier, address.host, address.port, ssl=secure)
     return carrier
+
+
+def _unix_or_raise(address: Address) -> None:
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError(f"{address.text}: this system has no Unix sockets")
 
 
 async def listen(
@@ -150,6 +157,7 @@ async def listen(
         return Carrier(accepted)
 
     if address.kind == UNIX:
+        _unix_or_raise(address)
         return await loop.create_unix_server(make, address.host)
     secure = context if address.kind == TLS else None
     return await loop.create_server(make, address.host, address.port, ssl=secure)

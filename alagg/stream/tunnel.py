@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from contextlib import asynccontextmanager
 from struct import Struct
 from typing import TYPE_CHECKING, Final
@@ -67,7 +68,7 @@ async def relay(connection: Connection, reader: asyncio.StreamReader, writer: as
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """End a TCP connection so that the program at its other end does not take what it got for everything."""
-    at_once = Struct("ii").pack(1, 0)
+    at_once = Struct("hh" if sys.platform == "win32" else "ii").pack(1, 0)  # what `struct linger` is there
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
     writer.transport.abort()
 

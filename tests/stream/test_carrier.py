@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,5 +74,14 @@ def test_bytes_cross(kind: str, tmp_path: Path) -> None:
         assert await far.gone == "closed by the other end"
         far.abort()
         server.close()
+
+    run(main())
+
+
+def test_a_system_without_unix_sockets_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.delattr(socket, "AF_UNIX")
+        with pytest.raises(OSError, match="no Unix sockets"):
+            await dial(parse("unix:/tmp/x"), None)
 
     run(main())
