@@ -10,6 +10,7 @@ import stat
 from typing import TYPE_CHECKING, Any, Final
 
 from alagg.control.clients import Client, hang_up
+from alagg.system.sharing import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -169,8 +170,7 @@ def _bind(sock: socket.socket, path: Path, group: str) -> None:
     finally:
         os.umask(before)
     if group:
-        os.chown(path, -1, grp.getgrnam(group).gr_gid)
-        path.chmod(0o660)
+        share(path, grp.getgrnam(group).gr_gid, 0o660)
 
 
 def _readable(error: Exception, path: Path, group: str) -> ControlError:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import grp
 import logging
-import os
-import shutil
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from alagg.history import opening
 from alagg.history.writer import Writer
+from alagg.system.sharing import share, shared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,9 +114,8 @@ class Keeper:
             number = grp.getgrnam(self._group).gr_gid
             for end in ("", "-wal", "-shm"):
                 file = self._path.with_name(self._path.name + end)
-                if file.exists() and file.stat().st_gid != number:
-                    shutil.chown(file, group=number)
-                    os.chmod(file, 0o640)  # noqa: PTH101 - beside chown
+                if file.exists() and not shared(file, number):
+                    share(file, number, 0o640)
         except (KeyError, OSError) as error:
             log.warning("%s: the group %s cannot read it: %s", self._path, self._group, _words(error))
 
