@@ -87,7 +87,7 @@ class Client:
         firsts: list[asyncio.Future[None]] = []
         tasks: list[asyncio.Task[None]] = []
         for address in addresses:
-            first: asyncio.Future[None] = self._driver.loop.create_future()
+            first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             task = asyncio.create_task(self._keep(address, first), name=f"link to {address.text}")
             firsts.append(first)
             tasks.append(task)
@@ -145,8 +145,10 @@ class Client:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._driver.stop()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._driver.stop()
 
 
 @asynccontextmanager

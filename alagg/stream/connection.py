@@ -10,7 +10,7 @@ from alagg.stream.core.connection import MAX_EVENTS
 from alagg.stream.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from alagg.stream.core.connection import Event
     from alagg.stream.core.errors import StreamError
@@ -65,11 +65,27 @@ class Link:
         """Take it out; what it had not delivered goes on the others. It does not come back by itself."""
         self._driver.core.remove(self._link, self._driver.now)
         self._driver.poke()
-        await asyncio.sleep(0)
 
     def __repr__(self) -> str:
         """Show name and state."""
         return f"<Link {self.name}: {self.state}{f', {self.reason}' if self.reason else ''}>"
+
+
+async def events_of(driver: Driver) -> AsyncGenerator[Event, None]:
+    """Give what has happened to a connection, the latest thousand, then what happens; it ends with `ended`."""
+    waiting: deque[Event] = deque(driver.history, maxlen=MAX_EVENTS)
+    driver.listeners.append(waiting)
+    try:
+        while True:
+            while waiting:
+                event = waiting.popleft()
+                yield event
+                if event.kind == "ended":
+                    return
+            await driver.told.wait()
+    finally:
+        # By identity: equal histories are not the same listener.
+        driver.listeners[:] = [one for one in driver.listeners if one is not waiting]
 
 
 class Connection:
@@ -108,24 +124,12 @@ class Connection:
             raise RuntimeError("only the side that connected can add links")
         await self._add(address)
 
-    async def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncGenerator[Event, None]:
         """Give what has happened to the links and the connection, the latest thousand, then what happens.
 
         A program that is slow to ask misses the oldest ones. It ends with `ended`.
         """
-        driver = self._driver
-        waiting: deque[Event] = deque(driver.history, maxlen=MAX_EVENTS)
-        driver.listeners.append(waiting)
-        try:
-            while True:
-                while waiting:
-                    event = waiting.popleft()
-                    yield event
-                    if event.kind == "ended":
-                        return
-                await driver.told.wait()
-        finally:
-            driver.listeners.remove(waiting)
+        return events_of(self._driver)
 
     def abort(self) -> None:
         """End it at once, and tell the peer so."""

@@ -11,12 +11,51 @@ from alagg.stream.core.connection import Connection as Core
 from alagg.stream.core.link import DOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
-    from alagg.stream.core.connection import Event
+    from alagg.stream.core.connection import Event as Told
     from alagg.stream.core.link import Link
     from alagg.stream.core.settings import Settings
-    from alagg.stream.transport import Transport
+
+    class Face(Protocol):
+        """What a program holds: `alagg.stream.transport.Transport`, `alagg.stream.anyio.Stream`."""
+
+        def deliver(self) -> None:
+            """Give the program what has come, or say that there is something."""
+
+        def follow(self) -> None:
+            """Let the program write again where enough has left."""
+
+    class Handle(Protocol):
+        """Something that will be called."""
+
+        def cancel(self) -> None:
+            """Do not call it."""
+
+    class Loop(Protocol):
+        """What calls the driver: asyncio's loop, or `alagg.stream.anyio.loop.Loop`."""
+
+        def time(self) -> float:
+            """Give seconds."""
+
+        def call_soon(self, callback: Callable[[], None]) -> Handle:
+            """Call in the next round."""
+
+        def call_at(self, when: float, callback: Callable[[], None]) -> Handle:
+            """Call at a time."""
+
+    class Event(Protocol):
+        """`asyncio.Event`, or `anyio.Event`."""
+
+        def set(self) -> object:
+            """Wake who waits."""
+
+        def is_set(self) -> bool:
+            """Tell whether it is."""
+
+        async def wait(self) -> object:
+            """Wait until it is set."""
 
     class End(Protocol):
         """Whether, and why, a link is over; `asyncio.Future` is one."""
@@ -56,21 +95,25 @@ if TYPE_CHECKING:
 class Driver:
     """The I/O of one connection."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Begin without links."""
-        self.loop = asyncio.get_running_loop()
+    def __init__(
+        self, settings: Settings, loop: Loop | None = None, event: Callable[[], Event] = asyncio.Event
+    ) -> None:
+        """Begin without links; `loop` calls it, and `event` makes what its program waits for."""
+        self.loop: Loop = asyncio.get_running_loop() if loop is None else loop
+        self._event = event
         self.core = Core(settings, self.loop.time())
-        self.transport: Transport | None = None
-        self.over = asyncio.Event()
+        self.transport: Face | None = None
+        self.over = event()
         """Set when there is nothing more to send."""
-        self.history: deque[Event] = deque(maxlen=MAX_EVENTS)
-        self.listeners: list[deque[Event]] = []
-        self.told = asyncio.Event()
+        self.history: deque[Told] = deque(maxlen=MAX_EVENTS)
+        self.listeners: list[deque[Told]] = []
+        self.told = event()
         """Set, and made anew, whenever something was told."""
+        self._stopped = False
         self._carriers: dict[Link, Bearer] = {}
         self._links: dict[Bearer, Link] = {}
-        self._soon: asyncio.Handle | None = None
-        self._alarm: asyncio.TimerHandle | None = None
+        self._soon: Handle | None = None
+        self._alarm: Handle | None = None
 
     @property
     def now(self) -> float:
@@ -78,8 +121,12 @@ class Driver:
         return self.loop.time()
 
     def attach(self, name: str, carrier: Bearer) -> Link:
-        """Add a link that has joined."""
+        """Add a link that has joined; where there is nothing to join any more, it is dropped."""
         link = self.core.add_link(name, self.now)
+        if self._stopped:
+            self.core.lost(link, "the connection has ended", self.now)
+            carrier.abort()
+            return link
         self._carriers[link], self._links[carrier] = carrier, link
         early = carrier.attach(self)
         if early:
@@ -141,7 +188,7 @@ class Driver:
             listener.extend(self.core.events)
         self.history.extend(self.core.events)
         self.core.events.clear()
-        told, self.told = self.told, asyncio.Event()
+        told, self.told = self.told, self._event()
         told.set()
 
     def _arm(self) -> None:
@@ -159,6 +206,7 @@ class Driver:
 
     def stop(self) -> None:
         """Drop everything at once; a connection that lives is aborted."""
+        self._stopped = True
         if not self.core.ended:
             self.core.abort("dropped by the program", self.now)
         self._work()

@@ -138,10 +138,12 @@ class Server:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for path in self._paths:
-            with suppress(FileNotFoundError):
-                path.unlink()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            for path in self._paths:
+                with suppress(FileNotFoundError):
+                    path.unlink()
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import pytest
 
 TUTORIAL = (Path(__file__).parents[2] / "docs" / "streams.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TUTORIAL, re.DOTALL)
-SAYS = ("hello", "127.0.0.1:", "by either")
+SAYS = ("hello", "hello, trio", "127.0.0.1:", "by either")
 """What each example prints, among other things."""
 
 
