@@ -16,7 +16,7 @@ from alagg.engine.header import CONTROL, SIZE
 from alagg.engine.monitor import IDLE_AFTER, RARELY
 from alagg.engine.outgoing import Outgoing
 from alagg.engine.sequence import MASK
-from alagg.engine.state import SUSPECT, WARY
+from alagg.engine.state import ANSWERING, SUSPECT, WARY
 
 if TYPE_CHECKING:
     from alagg.engine.addresses import Network
@@ -195,6 +195,8 @@ class Dialogue:
         if self._heard.get(link.name) != (epoch, hello.digest):
             self._heard[link.name] = epoch, hello.digest
             self.greet(link, now)
+        if link.state not in ANSWERING:
+            self._peer.ask(link, now)
 
     def take(self, report: Report, now: float) -> None:
         """Take a report of the peer; one about another worker's lane is handed on to that."""

@@ -4,7 +4,7 @@ from alagg.engine.link cimport Link
 
 cdef int COOKIE_SIZE, SMALLEST, PROBE, PROBE_REPLY, SIZE, _MISSES, _PROOFS, _HASTE, _PENDING, _REPLIES_PER_SECOND
 cdef double _FLAPS, _DAMPING, _MAX_DAMPING, _BASE_PERIOD, _OVERDUE, _FIRST_PATIENCE, _IDLE_AFTER, _IDLE_INTERVAL, _JITTER, _BEATS
-cdef double _RARELY
+cdef double _RARELY, _PROMPT
 
 cdef class Monitor:
     cdef readonly Link link
@@ -21,6 +21,7 @@ cdef class Monitor:
     cdef double _interval
     cdef double _pace
     cdef double _busy_at
+    cdef double _asked
     cdef readonly bint is_idle
     cdef bytes _secret
     cdef int64_t _number
@@ -37,6 +38,7 @@ cdef class Monitor:
     cdef double _replies_since
 
     cpdef busy(self, double now)
+    cpdef hurry(self, double now)
     cpdef probe(self, double now)
     cpdef port_changed(self, double now)
     cpdef hold(self, str state, str why, double now)

@@ -74,6 +74,8 @@ IDLE_INTERVAL: Final = 1.0
 """Seconds between two probes of an idle link, unless the configured interval is longer."""
 RARELY: Final = 4.0
 """The same for one that has been silent for long; sooner it is a quarter of the time since the last answer."""
+PROMPT: Final = 0.1
+"""Seconds between two probes that are sent because the peer was heard on a link without answers."""
 JITTER: Final = 1 / 8
 """Share of an interval by which probes come early, at random: those of many links never fall into step."""
 
@@ -96,6 +98,7 @@ _IDLE_AFTER: Final = IDLE_AFTER
 _IDLE_INTERVAL: Final = IDLE_INTERVAL
 _JITTER: Final = JITTER
 _RARELY: Final = RARELY
+_PROMPT: Final = PROMPT
 _BEATS: Final = BEATS
 
 
@@ -129,6 +132,8 @@ class Monitor:
         """Whether nobody waits for what the next probe tells."""
         self._busy_at = now
         """When packets flowed, or the state changed, the last time."""
+        self._asked = float("-inf")
+        """When the last probe was sent."""
         self._secret = secret
         self._number = 0
         self._sent: dict[bytes, tuple[float, int]] = {}
@@ -173,6 +178,10 @@ class Monitor:
             self.next_time = now
         self._busy_at = now
         self.is_idle = False
+
+    def hurry(self, now: float) -> None:
+        """Probe soon: the peer was heard, so it will answer, and the next beat may be far off."""
+        self.next_time = min(self.next_time, max(now, self._asked + _PROMPT))
 
     def doubt_size(self, now: float) -> None:
         """Find out how large a frame arrives: somebody says that it is less than before."""
@@ -251,6 +260,7 @@ class Monitor:
                 break
             del self._sent[early]
         self._sent[cookie] = now, size
+        self._asked = now
         self.next_time -= (self.next_time - now) * _JITTER * cookie[0] / 256
         payload = cookie.ljust(size - SIZE, b"\0")
         self.link.append(PROBE, self._epoch, payload, crc32c(payload))

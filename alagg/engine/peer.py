@@ -268,9 +268,16 @@ class Peer:
 
     def doubt(self, link: Link, now: float) -> None:
         """Find out soon whether the peer still answers on a link."""
-        monitor = self.monitors[link]
-        monitor.busy(now)
-        self._next_probe = min(self._next_probe, monitor.next_time)
+        self.monitors[link].busy(now)
+        self._ask_by(self.monitors[link].next_time)
+
+    def ask(self, link: Link, now: float) -> None:
+        """Probe a link soon: the peer was heard on it."""
+        self.monitors[link].hurry(now)
+        self._ask_by(self.monitors[link].next_time)
+
+    def _ask_by(self, time: float) -> None:
+        self._next_probe = min(self._next_probe, time)
         self.due = min(self.due, self._next_probe)
 
     def doubt_size(self, link: Link, now: float) -> None:
@@ -310,8 +317,7 @@ class Peer:
             self._moved = moved
             for monitor in self.monitors.values():
                 monitor.busy(now)
-                self._next_probe = min(self._next_probe, monitor.next_time)
-            self.due = min(self.due, self._next_probe)
+                self._ask_by(monitor.next_time)
 
     def hear(self, now: float) -> None:
         """Take the control frames that came."""

@@ -9,9 +9,26 @@ import pytest
 from alagg.engine import control
 from alagg.engine.control import Hello
 from alagg.engine.dialogue import HELLO_INTERVAL, HELLO_PAUSE, Dialogue
+from alagg.engine.endpoint import Endpoint
 from alagg.engine.events import Event, PacketsRefused
-from alagg.engine.header import CONTROL, decode
-from tests.engine.helpers import ONE, batch, carry, endpoint, frame, numbered, pair, queued_frames, settings
+from alagg.engine.header import CONTROL, PROBE, decode
+from alagg.engine.monitor import PROMPT
+from alagg.engine.peer import NodeSettings
+from tests.engine.helpers import (
+    ONE,
+    TWO,
+    TWO6,
+    batch,
+    carry,
+    endpoint,
+    frame,
+    networks,
+    numbered,
+    pair,
+    queued_frames,
+    settings,
+    take_frames,
+)
 
 
 def dialogue_of(node: object) -> Dialogue:
@@ -49,6 +66,35 @@ class Script:
             self.one.take_events()  # ends the round: what comes now is answered in the next one
             carry(self.two, self.one, self.now)
             self.events += self.two.take_events()
+
+
+def test_peer_that_is_heard_is_probed_at_once_although_the_next_beat_is_far_off() -> None:
+    script = Script()
+    (peer,) = script.two.peers.values()
+    patient = Endpoint(NodeSettings(2, probe_interval=60.0), [peer.settings], networks(TWO, TWO6), 0.0)
+    patient.handle_timer(0.0)
+    for link in patient.queued_links():
+        take_frames(link)  # what was sent before the other side was there
+    patient.settle()
+    script.two = patient
+    script.run(0.5, without=("radio",))
+    (peer,) = patient.peers.values()
+    assert [link.state for link in peer.links.values()] == ["up", "new"]
+
+
+def test_who_says_hello_again_and_again_makes_few_probes() -> None:
+    one, _ = pair("fibre")
+    (peer,) = one.peers.values()
+    link = peer.links["fibre"]
+    kinds: list[int] = []
+    for step in range(1000):
+        hello = control.encode([Hello(digest=step)])
+        one.receive(link, *batch([frame(0, hello, frame_type=CONTROL, epoch=2, link_sequence=step)]), step / 1000)
+        one.handle_timer(step / 1000)
+        for queued in one.queued_links():
+            kinds += [decode(data)[0] for data in take_frames(queued)]
+        one.settle()
+    assert 5 <= kinds.count(PROBE) <= 2 / PROMPT + 2
 
 
 def test_each_side_learns_of_the_other_and_says_hello_rarely() -> None:
