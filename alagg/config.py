@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alagg import consistency, linktypes, sections, values
+from alagg import cap, consistency, linktypes, sections, values
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.option import Option as Option  # noqa: PLC0414 - this module offers it
 from alagg.ownsections import OWN
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from alagg.alertsconfig import AlertsConfig
+    from alagg.cap import Cap
     from alagg.historyconfig import HistoryConfig
 
 
@@ -62,6 +63,10 @@ class LinkConfig:
     """Whether it carries only while the other links of its peer cannot."""
     copy_dscp: bool = True
     """Type udp: whether datagrams are marked like the packets in them."""
+    cap: Cap | None = None
+    """What it may carry in a time, both ways; None for no limit."""
+    when_capped: str = "block"
+    """What becomes of it then: `block`, `standby` or `warn`."""
 
     @property
     def finds(self) -> bool:
@@ -246,6 +251,10 @@ LINK: Final = (
     Option("rate", "", values.rate, "send no faster than this, such as 100mbit; empty: no limit"),
     Option("pacing", "sender", values.choice("sender", "tbf"),
            "what keeps to the rate: sender (the node itself) | tbf (the interface's root queueing discipline)"),
+    Option("cap", "", cap.parse,
+           "what it may carry, both ways: empty for no limit, or such as 5GB/month (kB to TB; /day, /week, /month)"),
+    Option("when_capped", "block", values.choice("block", "standby", "warn"),
+           "then: block (nothing leaves on it) | standby (carries only while others cannot) | warn"),
 )
 
 _SINGLE: Final = ("alagg", *OWN)

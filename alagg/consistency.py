@@ -151,6 +151,18 @@ def _backups(config: Config) -> Iterator[str]:
             yield f"[link {peer.links[0].name}] backup = yes: each link of [peer {peer.name}] is one; no use"
 
 
+def _caps(config: Config) -> Iterator[str]:
+    for peer in config.peers:
+        unused = [link.name for link in peer.links if link.cap is None and link.when_capped != "block"]
+        if unused:
+            yield f"[link {unused[0]}] when_capped: without a cap it changes nothing"
+        if all(link.cap is not None and link.when_capped == "block" for link in peer.links):
+            yield (
+                f"[link {peer.links[0].name}] cap: each link of [peer {peer.name}] has one that blocks it; when all "
+                "are used up, the peer is not reached"
+            )
+
+
 def _fewer_links(config: Config) -> Iterator[str]:
     for peer in config.peers:
         if peer.scheduler in READS_COPIES and peer.copies and peer.copies > len(peer.links):
@@ -189,4 +201,4 @@ def _forwarding(config: Config) -> Iterator[str]:
         yield "[alagg] networks is set, but chains lacks FORWARD: what hosts behind this one send is not caught"
 
 
-_DOUBTS: Final = (_weights, _backups, _pacing, _fewer_links, _overlaps, _wide, _families, _forwarding)
+_DOUBTS: Final = (_weights, _backups, _pacing, _caps, _fewer_links, _overlaps, _wide, _families, _forwarding)

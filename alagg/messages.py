@@ -59,10 +59,17 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Blocked:
-    """The links that nothing may leave on: each one's peer, name, and the reason in words. All others are free."""
+class Held:
+    """The links that are held back: each one's peer, name, state, and the reason in words. All others are free."""
 
-    links: tuple[tuple[str, str, str], ...]
+    links: tuple[tuple[str, str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class CapsUsed:
+    """What links with a cap have carried of it, in bytes, and until when that counts, by peer and name."""
+
+    links: dict[tuple[str, str], tuple[int, str]]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import sdnotify
 
 from alagg import __version__, consistency, form
+from alagg.capping import Capping
 from alagg.companion import Companion
 from alagg.config import ConfigError, load
 from alagg.control import logs, parts
@@ -28,8 +29,8 @@ from alagg.control.events import describe
 from alagg.control.loop import Loop
 from alagg.control.socket import ControlServer
 from alagg.crew import log_event
-from alagg.engine.events import LinkStateChanged, NameWanted
-from alagg.messages import HostFacts, InterfaceFacts, Reconfigure
+from alagg.engine.events import LinkCarried, LinkStateChanged, NameWanted
+from alagg.messages import Held, HostFacts, InterfaceFacts, Reconfigure
 from alagg.passing import Passing
 from alagg.steering import Steering
 from alagg.system import HostError
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from alagg.config import Config, Network
     from alagg.control.clients import Client
     from alagg.control.parts import Part
-    from alagg.messages import Blocked, Happened
+    from alagg.messages import Happened
     from alagg.system.netlink import Interface
 
 NEEDS_RESTART: Final = (
@@ -111,11 +112,15 @@ class Node:
         self._signals = _Signals(stack)
         # Before anything is imported that only the supervisor needs.
         self._workers = Workers(config, pcap, stack)
+        self._held: dict[str, list[tuple[str, str, str, str]]] = {}
+        """The links that are held back, by who wants it: peer, link, state and reason."""
         self._steering = Steering(self)
         logs.start()
         # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
         self._control = ControlServer(config.control_socket, config.control_group, self._loop, self._requests())
         stack.callback(self._control.close)
+        self._capping = Capping(self, config)
+        stack.callback(self._capping.close)
         self._set_up_host(journal, after_workers)
         self._loop.watch(self._signals.fileno(), self._on_signal)
         self._loop.watch(self._watcher.fileno(), self._on_netlink)
@@ -303,17 +308,21 @@ class Node:
             raise
         self._follow_host()
 
-    def tell(self, message: Blocked) -> None:
-        """Tell the workers something."""
-        self._workers.tell(message)
+    def hold(self, source: str, held: list[tuple[str, str, str, str]]) -> None:
+        """Hold links back: peer, link, state and reason; those that the same source held before are free else."""
+        self._held[source] = held
+        self._tell_held()
+
+    def _tell_held(self) -> None:
+        self._workers.tell(Held(tuple(entry for held in self._held.values() for entry in held)))
 
     def call_in(self, seconds: float, call: Callable[[], None]) -> None:
         """Call something later."""
         self._loop.call_in(seconds, call)
 
-    def publish(self, kind: str, text: str) -> None:
+    def publish(self, kind: str, text: str, **more: object) -> None:
         """Tell those who asked for events."""
-        self._control.publish({"kind": kind, "time": logs.iso_time(time.time()), "text": text})
+        self._control.publish({"kind": kind, "time": logs.iso_time(time.time()), "text": text, **more})
 
     def _go_over(self, config: Config) -> None:
         """Have the workers take another configuration, with the facts of all its interfaces."""
@@ -322,6 +331,9 @@ class Node:
         self.config, self._names = config, names_of(config)
         self._workers.tell(Reconfigure(config))
         self._steering.keep(config)
+        self._capping.keep(config)
+        if any(self._held.values()):  # links that are new, or others by the same name, know nothing of it
+            self._tell_held()
         self._passing.keep(config)
         self._look_names_up()
         self._tell_facts()
@@ -352,8 +364,12 @@ class Node:
             "events": lambda client, _: client.subscribe(),
             "link": lambda client, text: self._steering.ask(text, client.answer),
             "reload": lambda client, _: client.answer(self._reload()),
-            "status": lambda client, _: self._workers.ask(lambda found: self._answer_status(client, found)),
+            "status": lambda client, _: self._ask_status(client),
         }
+
+    def _ask_status(self, client: Client) -> None:
+        self._workers.tell(self._capping.used())
+        self._workers.ask(lambda found: self._answer_status(client, found))
 
     def _answer_status(self, client: Client, found: list[list[Part]] | NoAnswerError) -> None:
         if isinstance(found, NoAnswerError):
@@ -380,6 +396,9 @@ class Node:
         for seconds, event in happened.events:
             if isinstance(event, NameWanted):
                 self._resolver.ask(event.host)
+                continue
+            if isinstance(event, LinkCarried):
+                self._capping.heard(event, worker)
                 continue
             log_event(event, worker)
             if not worker and isinstance(event, LinkStateChanged):

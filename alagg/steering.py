@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from alagg import changes, consistency, linktypes, sections
 from alagg.config import ConfigError, made_of
-from alagg.messages import Blocked
+from alagg.engine.state import BLOCKED as STATE
 from alagg.system import HostError
 from alagg.values import similar
 
@@ -50,8 +50,8 @@ class Steered(Protocol):
     config: Config
     """What it goes by."""
 
-    def tell(self, message: Blocked) -> None:
-        """Tell the workers something."""
+    def hold(self, source: str, held: list[tuple[str, str, str, str]]) -> None:
+        """Hold links back: peer, link, state and reason; those that the same source held before are free else."""
 
     def take(self, config: Config) -> None:
         """Go over to another configuration; raise `HostError` and stay as it was where that cannot be."""
@@ -122,7 +122,7 @@ class Steering:
 
     def _tell(self) -> None:
         held = {**self._blocked, **self._leaving}
-        self._node.tell(Blocked(tuple((peer, link, reason) for (peer, link), reason in held.items())))
+        self._node.hold("operator", [(peer, link, STATE, reason) for (peer, link), reason in held.items()])
 
     def _hold(self, wish: Wish) -> dict[str, object]:
         link = _find(wish, self._node.config)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from alagg.channel import Channel
 from alagg.control.parts import encode
 from alagg.messages import (
-    Blocked,
+    CapsUsed,
     Happened,
+    Held,
     HostFacts,
     MorePeers,
     Names,
@@ -90,9 +91,10 @@ class Supervised:
             self._worker.take_facts(message)
         elif isinstance(message, Names):
             self._worker.take_names(message)
-        elif isinstance(message, Blocked):
-            blocked = {(peer, link): reason for peer, link, reason in message.links}
-            self._worker.endpoint.set_blocked(blocked, self._worker.clock())
+        elif isinstance(message, Held):
+            self._worker.endpoint.set_held(message.links, self._worker.clock())
+        elif isinstance(message, CapsUsed):
+            self._worker.carried.used = message.links
         elif isinstance(message, Reconfigure):
             self._known = {peer.name: peer for peer in self._worker.config.peers}
             config = replace(message.config, peers=self._known_ones(message.config.peers))

@@ -30,6 +30,7 @@ cdef class Worker:
     cdef readonly int64_t strangers
     cdef readonly Endpoint endpoint
     cdef readonly object whereabouts
+    cdef readonly object carried
     cdef readonly object _facts
     cdef dict _settings
     cdef public object _open_port

@@ -14,6 +14,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Final
 
 from alagg import form
+from alagg.carried import Carried
 from alagg.control.recent import Recent
 from alagg.control.snapshot import Json, parts, whole
 from alagg.crew import Crew, log_event
@@ -125,6 +126,7 @@ class Worker:
         self._settings = translated(config)
         self.endpoint = Endpoint(node, [settings for _, settings in self._settings.values()], (), now)
         self.whereabouts = Whereabouts(self)
+        self.carried = Carried(self)
         self._update_slots(now)
         for capture in captures:
             self._watch_capture(capture)
@@ -247,7 +249,7 @@ class Worker:
         """Give every counter, a bounded piece of work at a time."""
         return parts(
             self.endpoint, self.config, self._port_of, self.captures, self.injector, self.strangers, self._recent,
-            self.clock(), self.whereabouts,
+            self.clock(), self.whereabouts, self.carried.used,
         )  # fmt: skip
 
     def _port_of(self, link: Link) -> Port | None:
@@ -331,6 +333,7 @@ class Worker:
             return
         self._next_retry = now + _RETRY
         self.crew.flush()
+        self.carried.look()
         self._recent.look(self.remotes, self._port_of, now)
         self.size_captures()
         for slot in self.slots.values():

@@ -14,9 +14,10 @@ from alagg.control import logs
 from alagg.control.loop import READ, WRITE
 from alagg.crew import Crew
 from alagg.messages import (
-    Blocked,
+    CapsUsed,
     Failed,
     Happened,
+    Held,
     HostFacts,
     MorePeers,
     Names,
@@ -100,7 +101,7 @@ class Workers:
         for process in self.processes:
             process.serve(loop, happened, self._collect)
 
-    def tell(self, message: Blocked | HostFacts | Names | Reconfigure) -> None:
+    def tell(self, message: CapsUsed | Held | HostFacts | Names | Reconfigure) -> None:
         """Tell all workers something; it is on its way when this returns, however busy they are.
 
         Raises:
@@ -210,13 +211,13 @@ class WorkerProcess:
         self._loop, self._happened, self._collect = loop, happened, collect
         self._write()
 
-    def send(self, message: Blocked | HostFacts | Names | Reconfigure) -> None:
+    def send(self, message: CapsUsed | Held | HostFacts | Names | Reconfigure) -> None:
         """Tell the worker something without waiting for it; what is overtaken by this is not told any more.
 
         Raises:
             WorkerError: the worker has died.
         """
-        if isinstance(message, Blocked | HostFacts | Names):
+        if isinstance(message, CapsUsed | Held | HostFacts | Names):
             self._forget(type(message))
             self._waiting.append(message)
         else:

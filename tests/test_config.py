@@ -159,6 +159,8 @@ WRONG = [
     (link(f"{INTERFACE}\n{MAC}\nrate = 100"), "[link fibre] rate = 100", "with its unit"),
     (link(f"{INTERFACE}\n{MAC}\nrate = 1kbit"), "[link fibre] rate = 1kbit", "from 8kbit"),
     (link(f"{INTERFACE}\n{MAC}\nrate = 100MB"), "[link fibre] rate = 100MB", "such as 100mbit"),
+    (link(f"{INTERFACE}\n{MAC}\ncap = 5GB"), "[link fibre] cap = 5GB", "such as 5GB/month"),
+    (link(f"{INTERFACE}\n{MAC}\nwhen_capped = stop"), "[link fibre] when_capped = stop", "block | standby | warn"),
     (link(f"{INTERFACE}\n{MAC}\nrate = {'9' * 400}mbit"), "[link fibre] rate = 999", "to 400gbit"),
     (link(f"{INTERFACE}\n{MAC}\npeer = home"), "[link fibre] peer = home: no such peer", "office"),
     (PEER + SECOND_PEER + LINK, "[link fibre] peer = : is missing", "office | home"),

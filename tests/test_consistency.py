@@ -56,6 +56,11 @@ def test_a_hub_may_let_its_peers_send_to_each_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (PEER + FIBRE + "when_capped = warn\n", "[link fibre] when_capped: without a cap it changes nothing"),
+        (
+            PEER + FIBRE + "cap = 5GB/month\n",
+            "[link fibre] cap: each link of [peer office] has one that blocks it; when all are used up, the peer",
+        ),
         (PEER + FIBRE + "backup = yes\n", "[link fibre] backup = yes: each link of [peer office] is one; no use"),
         (PEER + FIBRE + "weight = 20\n" + COPPER, "[link fibre] weight: the scheduler redundant does not read it"),
         ("copies = 2\n" + PEER + LINKS + HOME + RADIO, "[peer home] copies = 2: it has 1 link; each packet goes"),

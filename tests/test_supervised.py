@@ -15,8 +15,8 @@ from alagg.control.parts import decode
 from alagg.engine.events import LinkStateChanged
 from alagg.messages import (
     PEERS,
-    Blocked,
     Happened,
+    Held,
     Ready,
     SnapshotPart,
     SnapshotRequest,
@@ -173,10 +173,11 @@ def test_links_are_blocked_until_they_are_named_no_more(bench: Bench) -> None:
         peers = bench.worker.endpoint.peers.values()
         return [link.reason for peer in peers for link in peer.links.values() if link.state == "blocked"]
 
-    bench.say(Blocked((("p7", "eth7", "enough"), ("p7", "gone", "enough"), ("gone", "eth7", "enough"))))
+    places = (("p7", "eth7"), ("p7", "gone"), ("gone", "eth7"))
+    bench.say(Held(tuple((*place, "blocked", "enough") for place in places)))
     bench.steps()
     assert blocked() == ["enough"]
-    bench.say(Blocked(()))
+    bench.say(Held(()))
     bench.steps()
     assert blocked() == []
 

@@ -19,6 +19,8 @@ SETTLE: Final = {"link_lossy": 10.0, "link_slow": 30.0, "overload": 0.0}
 """Seconds for which a condition of this kind must have held; others count at once."""
 LINGER: Final = 10.0
 """Seconds after which such a condition that holds no more has ended."""
+NEAR: Final = 0.8
+"""Share of its cap from which a link is near it."""
 SLOW: Final = 3.0
 """Times the usual round trip from which a link is slow ..."""
 SLOW_MS: Final = 20.0
@@ -98,12 +100,11 @@ class Conditions:
         for link in status.get("links", ()):
             peer, name, state = str(link.get("peer", "")), str(link.get("name", "")), str(link.get("state", ""))
             subject, words = f"{peer}/{name}", f"link {name} to {peer}"
+            yield from _capped(link, subject, words)
             if state in ("down", "silent"):
                 reason = f": {link['reason']}" if link.get("reason") else ""
                 yield Alert("link_down", subject, WARNING, f"{words} is {state}{reason}")
-            elif state == "capped":
-                yield Alert("link_capped", subject, WARNING, f"{words} has carried all that its cap allows")
-            elif state not in ("blocked", "new"):
+            elif state not in ("blocked", "capped", "new"):
                 yield from self._lossy(link, subject, words)
                 yield from self._slow(link, subject, words, passed)
 
@@ -132,6 +133,16 @@ class Conditions:
         self._lost = lost
         if grown > 0:
             yield Alert("overload", "", WARNING, "the node is too slow for what comes: the kernel drops packets")
+
+
+def _capped(link: Status, subject: str, words: str) -> Iterator[Alert]:
+    """Look at what a link has carried of its cap, whatever becomes of it then."""
+    cap, used = int(link.get("cap_bytes") or 0), int(link.get("cap_used_bytes") or 0)
+    if link.get("state") == "capped" or 0 < cap <= used:
+        yield Alert("link_capped", subject, WARNING, f"{words} has carried all that its cap allows")
+    elif used >= NEAR * cap > 0:
+        text = f"{words} has carried {100 * used // cap} % of its cap, which begins anew on {link.get('cap_until')}"
+        yield Alert("cap_near", subject, WARNING, text)
 
 
 def _peers(status: Status) -> Iterator[Alert]:

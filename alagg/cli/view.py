@@ -34,7 +34,7 @@ _WORKER_COLUMNS: Final = _PEER_COLUMNS[:6]
 _LINK_SHOWN: Final = frozenset((
     "name", "peer", "type", "interface", "mac", "state", "reason", "mtu", "rtt_ms", "loss",
     "tx_frames", "tx_bytes", "rx_frames", "rx_bytes", "rx_expected", "sends_by", "sends_by_reason", "recent",
-    "path_mtu", "jitter_ms", "tx_loss", "rate_bps",
+    "path_mtu", "jitter_ms", "tx_loss", "rate_bps", "cap_bytes", "cap_until",
 ))  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from alagg.engine.addresses import in_words
 from alagg.ports import sockaddr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from alagg.config import Config, LinkConfig, Network
     from alagg.engine.endpoint import Endpoint
@@ -39,6 +39,7 @@ def parts(
     recent: Recent | None = None,
     now: float = 0.0,
     whereabouts: Whereabouts | None = None,
+    caps_used: Mapping[tuple[str, str], tuple[int, str]] | None = None,
 ) -> Iterator[tuple[Json, bool]]:
     """Give every counter, some peers at a time, and whether that was all: packets are moved in between.
 
@@ -66,6 +67,7 @@ def parts(
             link = peer.links[config_of_link.name]
             port = ports.facts(link)
             values = _link(peer, config_of_link, port, whereabouts)
+            values |= _cap(config_of_link, caps_used or {})
             values["recent"] = recent.since(link, port.counters, now)
             part["links"].append(values)
         if len(part["links"]) >= PART:
@@ -287,6 +289,14 @@ def _link(peer: Peer, config: LinkConfig, port: _Facts, whereabouts: Whereabouts
         "probes_ignored": monitor.probes_ignored,
         "stray_replies": monitor.stray_replies,
     }
+
+
+def _cap(config: LinkConfig, used: Mapping[tuple[str, str], tuple[int, str]]) -> Json:
+    """Say what a link may carry, and what of that it has carried; null without a cap."""
+    if config.cap is None:
+        return {"cap_bytes": None, "cap_used_bytes": None, "cap_until": None}
+    size, until = used.get((config.peer, config.name), (0, None))
+    return {"cap_bytes": config.cap.size, "cap_used_bytes": size, "cap_until": until}
 
 
 def _udp(config: LinkConfig, remote: bytes) -> dict[str, str]:

@@ -15,7 +15,7 @@ from alagg.engine.header import SIZE
 from alagg.engine.peer import NodeSettings, Peer, PeerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from alagg.engine.addresses import Network
     from alagg.engine.control import Report
@@ -193,13 +193,13 @@ class Endpoint:
         peer.moved(link, now)
         self._schedule(peer)
 
-    def set_blocked(self, blocked: Mapping[tuple[str, str], str], now: float) -> None:
-        """Take which links nothing may leave on, by peer and link, and why in words; all others are free."""
-        reasons: dict[str, dict[str, str]] = {}
-        for (name, link), reason in blocked.items():
-            reasons.setdefault(name, {})[link] = reason
+    def set_held(self, held: Sequence[tuple[str, str, str, str]], now: float) -> None:
+        """Take which links are held back: peer, link, state and the reason in words; all others are free."""
+        holds: dict[str, dict[str, dict[str, str]]] = {}
+        for name, link, state, reason in held:
+            holds.setdefault(name, {}).setdefault(link, {})[state] = reason
         for name, peer in self.peers.items():
-            if peer.set_blocked(reasons.get(name, {}), now):
+            if peer.set_held(holds.get(name, {}), now):
                 self._touched[peer] = None
                 self._schedule(peer)
 

@@ -147,6 +147,17 @@ class ReportHeard:
 
 
 @dataclass(frozen=True)
+class LinkCarried:
+    """What a link with a cap has carried in this worker's life, since it has one."""
+
+    peer: str
+    link: str
+    size: int
+    """Bytes, both ways, with the headers that its carrier counts."""
+    bad: bool = False
+
+
+@dataclass(frozen=True)
 class NameWanted:
     """A peer does not answer where its name pointed: it should be looked up again."""
 
@@ -157,5 +168,6 @@ class NameWanted:
 ForCrew = LinkFound | PeerMoved | ReportHeard
 """What only the node's other workers want to know."""
 Event = (
-    ForCrew | NameWanted | LinkStateChanged | NumberingReset | LatentError | AdviceChanged | PacketsRefused
+    ForCrew | NameWanted | LinkCarried | LinkStateChanged | NumberingReset | LatentError | AdviceChanged
+    | PacketsRefused
 )

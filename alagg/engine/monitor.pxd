@@ -15,7 +15,7 @@ cdef class Monitor:
     cdef public double next_time
     cdef readonly object path_mtu
     cdef readonly str wants
-    cdef str _why
+    cdef readonly dict holds
     cdef int64_t _epoch
     cdef int _lane
     cdef double _interval
@@ -41,8 +41,8 @@ cdef class Monitor:
     cpdef hurry(self, double now)
     cpdef probe(self, double now)
     cpdef port_changed(self, double now)
+    cpdef note(self, str state, str why)
     cpdef hold(self, str state, str why, double now)
-    cpdef release(self, double now)
     cpdef answer(self, bytes cookie, double now)
     cpdef answered(self, bytes cookie, double now)
     cdef _beat(self, double now)

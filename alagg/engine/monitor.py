@@ -27,6 +27,7 @@ from alagg.engine.state import (
     CAPPED,
     CLOSED,
     DOWN,
+    HOLDS,
     LOST,
     MISSED,
     NEW,
@@ -34,6 +35,7 @@ from alagg.engine.state import (
     PROVEN,
     RELEASE,
     REST,
+    SHUT,
     SILENT,
     STANDBY,
     SUSPECT,
@@ -120,9 +122,10 @@ class Monitor:
         self.next_time = now
         """When the next probe is due."""
         self.path_mtu = PathMtu(link)
+        self.holds: dict[str, str] = {}
+        """What holds the link back, `BLOCKED`, `CAPPED` or `STANDBY`, and why, in words."""
         self.wants = ""
-        """The operator's last word that still holds: `BLOCKED`, `CAPPED`, `STANDBY`, or nothing."""
-        self._why = ""
+        """The strongest of it (`alagg.engine.state.HOLDS`), or nothing."""
         self._epoch = epoch
         self._lane = lane
         self._interval = interval
@@ -203,17 +206,23 @@ class Monitor:
         self.next_time = now
         self._happen(OPENED if self.link.open else CLOSED, now)
 
-    def hold(self, state: str, why: str, now: float) -> None:
-        """Hold the link back, blocked, capped or in standby, for a reason in words."""
-        self.wants, self._why = state, why
-        self._happen({BLOCKED: BLOCK, CAPPED: CAP, STANDBY: REST}[state], now)
+    def note(self, state: str, why: str) -> None:
+        """Note what holds the link back, blocked, capped or in standby, and why; with no reason, no more."""
+        if why:
+            self.holds[state] = why
+        else:
+            self.holds.pop(state, None)
+        self.wants = ""
+        for one in reversed(HOLDS):
+            if one in self.holds:
+                self.wants = one
 
-    def release(self, now: float) -> None:
-        """Hold it back no longer."""
-        self.wants = self._why = ""
-        if self.link.is_shut:
+    def hold(self, state: str, why: str, now: float) -> None:
+        """Hold the link back, for a reason in words, or for this one no longer; the strongest that is left counts."""
+        self.note(state, why)
+        if self.link.is_shut and self.wants not in SHUT:
             self._needed = 1  # that was no failure of the link's
-        self._happen(RELEASE, now)
+        self._happen({BLOCKED: BLOCK, CAPPED: CAP, STANDBY: REST}.get(self.wants, RELEASE), now)
 
     def answer(self, cookie: bytes, now: float) -> None:
         """Answer a probe of the peer."""
@@ -336,8 +345,8 @@ class Monitor:
 
     def _words(self, state: str, now: float) -> str:
         """Say why a link is in a state."""
-        if state in (BLOCKED, CAPPED, STANDBY):
-            return self._why
+        if state in HOLDS:
+            return self.holds.get(state, "")
         if state == WARY:
             return self._wary_words(now)
         words = {

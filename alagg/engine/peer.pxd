@@ -23,6 +23,7 @@ cdef class Peer:
     cdef object _local
     cdef dict _used_ids
     cdef double _next_probe
+    cdef public dict resting
     cdef bint _has_backups
     cdef double _next_tick
     cdef bint _idle

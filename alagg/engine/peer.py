@@ -19,7 +19,7 @@ from alagg.engine.events import (
 )
 from alagg.engine.flowqueue import Budget
 from alagg.engine.held import Held
-from alagg.engine.holding import balance, try_first
+from alagg.engine.holding import balance, hold_all, try_first
 from alagg.engine.lane import share_lost
 from alagg.engine.latent import LatentErrorCheck
 from alagg.engine.link import Link, free_id
@@ -27,7 +27,7 @@ from alagg.engine.monitor import MISSES, Monitor
 from alagg.engine.receiver import Receiver
 from alagg.engine.scheduler import SCHEDULERS
 from alagg.engine.sender import Sender
-from alagg.engine.state import ANSWERING, BLOCKED, DOWN, NEW, STANDBY, SUSPECT, UP, WARY
+from alagg.engine.state import ANSWERING, DOWN, NEW, SHUT, STANDBY, SUSPECT, UP, WARY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,6 +115,8 @@ class Peer:
         self._used_ids: dict[int, int] = {}
         """The link sequence that follows, for each number that a link had, the one used last at the end."""
         self._next_probe = now
+        self.resting: dict[str, str] = {}
+        """Links that carry only while others cannot, besides the backups, and why, in words."""
         self._has_backups = any(link.backup for link in settings.links)
         self._next_tick = now + TICK
         self._idle = False
@@ -198,7 +200,7 @@ class Peer:
         self.settings = settings
         if self._has_backups:
             balance(self, now)
-        self._has_backups = any(link.backup for link in settings.links)
+        self._has_backups = bool(self.resting) or any(link.backup for link in settings.links)
         self._admission.set_sources(settings.destinations)
         self.receiver.set_timeout(settings.reorder_timeout, now)
         self._next_probe = self.due = now
@@ -233,32 +235,26 @@ class Peer:
         self._next_probe = self.due = now
 
     def hold(self, link: Link, state: str, reason: str, now: float) -> None:
-        """Hold a link back: `BLOCKED` by the operator, `CAPPED`, or in `STANDBY`, for a reason in words."""
+        """Hold a link back, `BLOCKED`, `CAPPED` or in `STANDBY`, for a reason in words; with none, no longer."""
+        monitor = self.monitors[link]
         if self._node.watches:
-            self.monitors[link].hold(state, reason, now)
-        elif state != STANDBY:
-            link.become(state, reason)
+            monitor.hold(state, reason, now)
+        elif state != STANDBY:  # the worker that watches the links tells of that
+            monitor.note(state, reason)
+            if monitor.wants in SHUT:
+                link.become(monitor.wants, monitor.holds[monitor.wants])
+            elif link.held:
+                link.become(UP if link.open else DOWN, link.trouble)
         self.sender.links_changed()
         self._next_probe = self.due = now
 
-    def release(self, link: Link, now: float) -> None:
-        """Hold a link back no longer."""
-        if self._node.watches:
-            self.monitors[link].release(now)
-        elif link.held:
-            link.become(UP if link.open else DOWN, link.trouble)
-        self.sender.links_changed()
-        self._next_probe = self.due = now
-
-    def set_blocked(self, reasons: Mapping[str, str], now: float) -> bool:
-        """Block the links that have a reason, by their names, and no others; say whether that changes anything."""
-        changed = [link for link in self.links.values() if (link.name in reasons) != (link.state == BLOCKED)]
-        for link in changed:
-            if link.name in reasons:
-                self.hold(link, BLOCKED, reasons[link.name], now)
-            else:
-                self.release(link, now)
-        return bool(changed)
+    def set_held(self, holds: Mapping[str, Mapping[str, str]], now: float) -> bool:
+        """Hold links back, and no others (`alagg.engine.holding.hold_all`); say whether that changes anything."""
+        changed = hold_all(self, holds, now)
+        if changed and self._node.watches:
+            balance(self, now)
+            self._has_backups = bool(self.resting) or any(link.backup for link in self.settings.links)
+        return changed
 
     def follow(self, link: Link, state: str, path_mtu: int) -> None:
         """Take what the worker that watches the links has found out."""

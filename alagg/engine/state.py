@@ -32,6 +32,11 @@ HELD: Final = frozenset((BLOCKED, STANDBY, CAPPED))
 SHUT: Final = frozenset((BLOCKED, CAPPED))
 """States in which nothing leaves at all: the other side soon counts on the link no more."""
 
+HOLDS: Final = (BLOCKED, CAPPED, STANDBY)
+"""Why a link that could carry does not, the strongest first: where several hold, the first one is its state, and the
+next one once that is over. Each of them comes before what is seen of the link itself, but a link that only rests and
+fails is silent or down."""
+
 OPENED: Final = "opened"
 """Event: the port can send."""
 CLOSED: Final = "closed"

@@ -38,6 +38,21 @@ def test_link_that_does_not_work(state: str, reason: str, text: str) -> None:
     assert texts(status(link(state=state, reason=reason), *others)) == [text]
 
 
+@pytest.mark.parametrize(
+    ("used", "said"),
+    [
+        (79, []),
+        (80, ["link wan to office has carried 80 % of its cap, which begins anew on 2026-12-01"]),
+        (100, ["link wan to office has carried all that its cap allows"]),
+        (None, []),
+    ],
+)
+@pytest.mark.parametrize("state", ["up", "standby"])
+def test_link_near_its_cap(state: str, used: int | None, said: list[str]) -> None:
+    figures: dict[str, Any] = {"cap_bytes": 100, "cap_used_bytes": used, "cap_until": "2026-12-01"}
+    assert texts(status(link(state=state, **figures), link("lan"), link("mobile"))) == said
+
+
 def test_last_link_but_one() -> None:
     assert texts(status(link(state="down"), link("lan"))) == [
         "peer office has one link left of 2: the next fault cuts it off",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
 
-from alagg.engine.state import BLOCKED, STANDBY, SUSPECT, UP
+from alagg.engine.state import BLOCKED, CAPPED, DOWN, STANDBY, SUSPECT, UP
 from tests.engine.test_peer import INTERVAL, Script
 
 
@@ -50,7 +51,7 @@ def test_it_carries_at_once_when_the_other_is_gone(blocked: bool) -> None:  # no
     one = script("radio")
     one.run(2.0)
     if blocked:
-        one.peer.set_blocked({"fibre": "enough"}, one.now)
+        one.peer.set_held({"fibre": {BLOCKED: "enough"}}, one.now)
     else:
         one.change("fibre", is_open=False, reason="no carrier")
     assert one.sent_on(100) == {"fibre": [], "radio": [100]}
@@ -60,11 +61,11 @@ def test_it_carries_at_once_when_the_other_is_gone(blocked: bool) -> None:  # no
 def test_what_the_operator_says_goes_first() -> None:
     one = script("radio")
     one.run(2.0)
-    one.peer.set_blocked({"radio": "enough"}, one.now)
+    one.peer.set_held({"radio": {BLOCKED: "enough"}}, one.now)
     one.change("fibre", is_open=False, reason="no carrier")
     one.run(1.0)
     assert one.peer.links["radio"].state == BLOCKED
-    one.peer.set_blocked({}, one.now)
+    one.peer.set_held({}, one.now)
     one.run(1.0)
     assert one.peer.links["radio"].state == UP
 
@@ -81,3 +82,51 @@ def test_a_backup_no_more_is_released() -> None:
 def test_backups_alone_carry() -> None:
     one = script("fibre", "radio")
     assert one.run(2.0) == ["fibre up", "radio up"]
+
+
+def test_what_has_carried_enough_rests_until_no_other_can() -> None:
+    one = script()
+    one.run(2.0)
+    fibre = one.peer.links["fibre"]
+    one.peer.set_held({"fibre": {STANDBY: "has carried enough"}}, one.now)
+    assert (fibre.state, fibre.reason) == (STANDBY, "has carried enough: not needed while radio is up")
+    assert one.sent_on(100) == {"fibre": [], "radio": [100]}
+    one.change("radio", is_open=False, reason="no carrier")
+    assert one.sent_on(100) == {"fibre": [100], "radio": []}
+    one.change("radio", is_open=True)
+    one.run(2.0)
+    assert fibre.state == STANDBY
+    one.peer.set_held({}, one.now)
+    assert (fibre.state, fibre.reason) == (UP, "")
+
+
+def test_all_that_have_carried_enough_carry() -> None:
+    one = script()
+    one.run(2.0)
+    one.peer.set_held({name: {STANDBY: "has carried enough"} for name in one.peer.links}, one.now)
+    one.run(1.0)
+    assert {link.state for link in one.peer.links.values()} == {UP}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((BLOCKED, CAPPED, STANDBY))))
+def test_of_several_reasons_the_strongest_is_the_state_and_the_others_stay(order: tuple[str, ...]) -> None:
+    """Whatever comes and goes in whatever order; a closed port shows once nothing shuts the link."""
+    one = script()
+    one.run(2.0)
+    fibre, holds = one.peer.links["fibre"], dict[str, str]()
+    for state in order:
+        holds[state] = f"{state} for a reason"
+        one.peer.set_held({"fibre": dict(holds)}, one.now)
+        strongest = next(each for each in (BLOCKED, CAPPED, STANDBY) if each in holds)
+        assert fibre.state == strongest
+        assert fibre.reason.startswith(f"{strongest} for a reason")
+    for state in order[:-1]:
+        del holds[state]
+        one.peer.set_held({"fibre": dict(holds)}, one.now)
+        one.run(1.0)
+        strongest = next(each for each in (BLOCKED, CAPPED, STANDBY) if each in holds)
+        assert fibre.state == strongest
+    one.change("fibre", is_open=False, reason="no carrier")
+    one.peer.set_held({}, one.now)
+    one.run(1.0)
+    assert (fibre.state, fibre.reason) == (DOWN, "no carrier")

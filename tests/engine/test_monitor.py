@@ -398,7 +398,7 @@ def test_nothing_leaves_on_a_link_that_is_shut(state: str) -> None:
     script.monitor.answer(b"12345678", script.now)
     script.monitor.probe(script.now)
     assert (script.cookies(), script.monitor.due, script.monitor.probes_ignored) == ([], float("inf"), 1)
-    script.monitor.release(script.now)
+    script.monitor.hold(state, "", script.now)
     assert script.monitor.state == NEW
     assert script.run(1) == UP
     assert script.link.reason == ""
@@ -410,7 +410,7 @@ def test_link_that_is_shut_while_its_port_closes_is_down_afterwards() -> None:
     script.monitor.hold(BLOCKED, "by the operator", script.now)
     script.port(is_open=False)
     assert script.monitor.state == BLOCKED
-    script.monitor.release(script.now)
+    script.monitor.hold(BLOCKED, "", script.now)
     assert (script.monitor.state, script.link.reason) == (DOWN, "no carrier")
 
 
@@ -423,7 +423,7 @@ def test_link_in_standby_is_watched_and_returns_to_it() -> None:
     assert script.run(5) == SILENT
     script.answers = True
     assert script.run(PROOFS) == STANDBY
-    script.monitor.release(script.now)
+    script.monitor.hold(STANDBY, "", script.now)
     assert (script.monitor.state, script.link.carries) == (UP, True)
 
 

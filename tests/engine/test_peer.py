@@ -283,12 +283,12 @@ def test_who_sees_a_links_cookies_cannot_answer_for_another_one_or_another_peer(
 def test_links_are_blocked_by_name_and_freed_when_they_are_named_no_more() -> None:
     script = Script("red", "blue")
     script.run(1.0)
-    script.peer.set_blocked({"red": "enough", "green": "there is none"}, script.now)
+    script.peer.set_held({"red": {BLOCKED: "enough"}, "green": {BLOCKED: "there is none"}}, script.now)
     red, blue = script.peer.links.values()
     assert (red.state, red.reason, blue.state) == (BLOCKED, "enough", UP)
     assert script.sent_on(100) == {"red": [], "blue": [100]}
     assert script.run(5.0) == ["red blocked"]
-    script.peer.set_blocked({}, script.now)
+    script.peer.set_held({}, script.now)
     assert script.run(1.0) == ["red up"]
 
 
@@ -310,12 +310,12 @@ def test_links_that_come_or_lead_elsewhere_have_to_be_answered_on_first() -> Non
 def test_a_link_that_is_blocked_and_leads_elsewhere_stays_blocked() -> None:
     script = Script("red", "blue")
     script.run(1.0)
-    script.peer.set_blocked({"red": "enough"}, script.now)
+    script.peer.set_held({"red": {BLOCKED: "enough"}}, script.now)
     first, second = script.peer.settings.links
     links = (replace(first, way=("eth9",)), second)
     script.peer.update(replace(script.peer.settings, links=links), script.now)
     red = script.peer.links["red"]
     assert (red.state, red.reason) == (BLOCKED, "enough")
-    script.peer.set_blocked({}, script.now)
+    script.peer.set_held({}, script.now)
     script.run(1.0)
     assert red.state == UP
