@@ -92,9 +92,14 @@ class Client:
 
     def expire(self, patience: float) -> None:
         """Hang up on a client that has not asked, or has not gone on reading its answer, for so many seconds."""
-        waited_for = self.asking or (self._outgoing and not self.streaming)
-        if waited_for and time.monotonic() - self._since > patience:
+        if self._is_late(patience):
+            self._serve()  # unless it was us who did not look at it
+        if self._is_late(patience):
             self.close()
+
+    def _is_late(self, patience: float) -> bool:
+        waited_for = self.asking or (self._outgoing and not self.streaming)
+        return bool(waited_for) and time.monotonic() - self._since > patience
 
     def finish(self) -> None:
         """Tell a client that waits that nothing will come any more, and hang up."""

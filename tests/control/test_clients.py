@@ -44,3 +44,13 @@ def test_who_reads_events_may_be_silent_for_ever(server: ControlServer) -> None:
         client.subscribe()
         client.expire(0.0)
         assert server.clients == [client]
+
+
+def test_who_has_asked_while_nobody_looked_is_answered(server: ControlServer) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        client = Client(ours, server)
+        server.clients.append(client)
+        theirs.sendall(b"nonsense\n")
+        client.expire(0.0)
+        assert b"unknown request" in theirs.recv(1000)
