@@ -116,6 +116,39 @@ class SnapshotPart:
 
 
 @dataclass(frozen=True)
+class Ping:
+    """Send one probe on a link, and tell of its answer (`alagg.engine.events.Ponged`)."""
+
+    peer: str
+    link: str
+    number: int
+    size: int
+    """Bytes of the frame; it is at most what the link carries, at least what a probe has."""
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Send frames on a link that nobody needs, to see how many arrive."""
+
+    peer: str
+    link: str
+    frames: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Tell what was sent on a link, and what came of it (`alagg.engine.events.Measured`)."""
+
+    peer: str
+    link: str
+    number: int
+
+
+Try = Ping | Burst | Measure
+"""What is tried on a link."""
+
+
+@dataclass(frozen=True)
 class Happened:
     """What the engine tells of, each with its time (`time.time`)."""
 

@@ -29,13 +29,14 @@ from alagg.control.events import describe
 from alagg.control.loop import Loop
 from alagg.control.socket import ControlServer
 from alagg.crew import log_event
-from alagg.engine.events import LinkCarried, LinkStateChanged, NameWanted
+from alagg.engine.events import ForTrials, LinkCarried, LinkStateChanged, NameWanted
 from alagg.messages import Held, HostFacts, InterfaceFacts, Reconfigure
 from alagg.passing import Passing
 from alagg.steering import Steering
 from alagg.system import HostError
 from alagg.system.journal import Journal
 from alagg.system.limits import allow_descriptors
+from alagg.trials import Trials
 from alagg.workers import NoAnswerError, Workers
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from alagg.config import Config, Network
     from alagg.control.clients import Client
     from alagg.control.parts import Part
-    from alagg.messages import Happened
+    from alagg.messages import Happened, Try
     from alagg.system.netlink import Interface
 
 NEEDS_RESTART: Final = (
@@ -115,6 +116,7 @@ class Node:
         self._held: dict[str, list[tuple[str, str, str, str]]] = {}
         """The links that are held back, by who wants it: peer, link, state and reason."""
         self._steering = Steering(self)
+        self._trials = Trials(self)
         logs.start()
         # After the fork: a worker that outlives a killed supervisor must not keep its socket open.
         self._control = ControlServer(config.control_socket, config.control_group, self._loop, self._requests())
@@ -316,6 +318,10 @@ class Node:
     def _tell_held(self) -> None:
         self._workers.tell(Held(tuple(entry for held in self._held.values() for entry in held)))
 
+    def try_on_link(self, message: Try) -> bool:
+        """Have something tried on a link; False where the worker is busy."""
+        return self._workers.try_on_link(message)
+
     def call_in(self, seconds: float, call: Callable[[], None]) -> None:
         """Call something later."""
         self._loop.call_in(seconds, call)
@@ -363,7 +369,9 @@ class Node:
         return {
             "events": lambda client, _: client.subscribe(),
             "link": lambda client, text: self._steering.ask(text, client.answer),
+            "ping": self._trials.ping,
             "reload": lambda client, _: client.answer(self._reload()),
+            "speed": self._trials.speed,
             "status": lambda client, _: self._ask_status(client),
         }
 
@@ -399,6 +407,9 @@ class Node:
                 continue
             if isinstance(event, LinkCarried):
                 self._capping.heard(event, worker)
+                continue
+            if isinstance(event, ForTrials):
+                self._trials.heard(event)
                 continue
             log_event(event, worker)
             if not worker and isinstance(event, LinkStateChanged):

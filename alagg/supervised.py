@@ -8,15 +8,19 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from alagg import trial
 from alagg.channel import Channel
 from alagg.control.parts import encode
 from alagg.messages import (
+    Burst,
     CapsUsed,
     Happened,
     Held,
     HostFacts,
+    Measure,
     MorePeers,
     Names,
+    Ping,
     Reconfigure,
     SnapshotPart,
     SnapshotRequest,
@@ -103,6 +107,8 @@ class Supervised:
             coming = self._coming
             config = replace(coming.config, peers=coming.config.peers + self._known_ones(message.peers))
             self._reconfigure(Reconfigure(config, coming.number, coming.following - len(message.peers)))
+        elif isinstance(message, Ping | Burst | Measure):
+            trial.attempt(self._worker.endpoint, message, self._worker.clock())
         elif isinstance(message, SnapshotRequest):
             self._asked = message
             self._begin_snapshot()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from alagg.config import Config
     from alagg.control.loop import Loop
     from alagg.control.parts import Part
+    from alagg.messages import Try
 
 
 START_TIME: Final = 5.0
@@ -49,6 +50,8 @@ ANSWER_TIME: Final = 3.0
 """Seconds in which they must answer; less than a client of the control socket waits."""
 STOP_TIME: Final = 3.0
 """Seconds that they have to end."""
+FEW: Final = 8
+"""Messages that may wait for a worker, besides which it takes others that nobody needs."""
 _DEATH_TIME: Final = 0.5
 """Seconds until the end of a process that has closed its connection can be read."""
 
@@ -109,6 +112,14 @@ class Workers:
         """
         for process in self.processes:
             process.send(message)
+
+    def try_on_link(self, message: Try) -> bool:
+        """Have the worker that watches the links try something; False where it has enough to do as it is.
+
+        Raises:
+            WorkerError: it has died.
+        """
+        return self.processes[0].try_to_send(message)
 
     def await_taken(self, seconds: float) -> bool:
         """Wait until all workers go by the last configuration that they were told, for a bounded time.
@@ -226,6 +237,18 @@ class WorkerProcess:
             self._told += 1
             self._waiting += in_pieces(message.config, self._told)
         self._write()
+
+    def try_to_send(self, message: Try) -> bool:
+        """Tell the worker something if it has taken nearly all that it was told; say whether.
+
+        Raises:
+            WorkerError: the worker has died.
+        """
+        if len(self._waiting) > FEW:
+            return False
+        self._waiting.append(message)
+        self._write()
+        return True
 
     def ask(self, number: int) -> None:
         """Ask for a snapshot.

@@ -6,7 +6,6 @@ import argparse
 import ipaddress
 import socket
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -15,13 +14,14 @@ from alagg import config, values
 from alagg.cli import check
 from alagg.cli.errors import CommandError
 from alagg.cli.parser import add_config
+from alagg.cli.trying import bar, number
 from alagg.setup import files
 from alagg.setup.files import Side
 from alagg.setup.meeting import Found, Pair, meet
 from alagg.system import netlink, rights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from alagg.system.netlink import Interface
     from alagg.values import Address
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--destination", metavar="IP", action="append", type=_network, help="one of the other host")
     parser.add_argument("--remote", metavar="HOST:PORT", type=_remote, help="add a UDP link that goes there")
     parser.add_argument("--socket", metavar="PATH", type=Path, help="where both nodes' control sockets will be")
-    parser.add_argument("--wait", metavar="SECONDS", type=_seconds, default=WAIT,
+    parser.add_argument("--wait", metavar="SECONDS", type=number(0, 3600), default=WAIT,
                         help="how long to look for the other host (default %(default)g; 0: not at all)")  # fmt: skip
 
 
@@ -173,7 +173,8 @@ def _find(
     names = ", ".join(one.name for one in ready)
     print(f"Looking for the other host on {names} for up to {args.wait:g} s: run alagg init there now, too.",
           file=sys.stderr)  # fmt: skip
-    with _bar(args.wait) as tell:
+    with bar(1.0, "looking") as show:
+        tell: Callable[[float, int], None] = lambda share, count: show(share, f"found: {count}")  # noqa: E731
         found = meet(ready, host, addresses, ETHERTYPE, args.wait, tell)
     if args.peer and len(found) > 1:
         found = [one for one in found if one.host == args.peer]
@@ -194,17 +195,6 @@ def _find(
 def _words(found: Found) -> str:
     ways = [f"{pair.interface} to {pair.far_interface or 'its'} {pair.mac.hex(':')}" for pair in found.pairs()]
     return f"{found.host or 'a running node'} ({', '.join(map(str, found.addresses))}): {', '.join(ways)}"
-
-
-@contextmanager
-def _bar(seconds: float) -> Iterator[Callable[[float, int], None]]:
-    """Show how much of the time is over, on a terminal."""
-    from rich.console import Console  # noqa: PLC0415 - it takes its time
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("looking", total=seconds)
-        yield lambda share, found: progress.update(task, completed=share * seconds, description=f"found: {found}")
 
 
 class _Questions:
@@ -271,13 +261,3 @@ def _remote(text: str) -> str:
     except values.RefusedError as error:
         raise argparse.ArgumentTypeError(f"{text}: allowed: {error}") from None
     return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text}: allowed: 0 to 3600")
-    return seconds

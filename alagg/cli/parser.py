@@ -24,6 +24,8 @@ _COMMANDS: Final = {
     "check": "validate the configuration, examine the host, and say how to mend what is wrong",
     "doctor": "the same as check",
     "status": "show the running node: peers, links, counters",
+    "ping": "ask a peer for answers on each of its links: round trips, losses; beside the traffic",
+    "speed": "try how much each link to a peer carries, and all together; it takes their capacity meanwhile",
     "link": "show the running node's links; block, unblock, add, set, remove them",
     "monitor": "watch the running node in this terminal: links, rates, events, live",
     "reload": "have the running node read its configuration again, and wait for its answer",

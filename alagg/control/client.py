@@ -68,6 +68,26 @@ def said(socket_path: Path, command: str, timeout: float = TIMEOUT) -> socket.so
     return connection
 
 
+def lines(socket_path: Path, command: str, timeout: float = TIMEOUT) -> Iterator[dict[str, Any]]:
+    """Send one command, and give what is answered bit by bit, until the node hangs up.
+
+    Args:
+        socket_path: the node's control socket.
+        command: such as `ping {…}`.
+        timeout: seconds to wait for each line.
+
+    Raises:
+        ControlError: as `request`.
+    """
+    with said(socket_path, command, timeout) as connection, connection.makefile("rb") as file:
+        while True:
+            with _readable(socket_path, timeout):
+                line = file.readline(MAX_ANSWER)
+            if not line:
+                return
+            yield answer(socket_path, line)
+
+
 @contextlib.contextmanager
 def _readable(socket_path: Path, timeout: float) -> Iterator[None]:
     """Say what went wrong in one line."""

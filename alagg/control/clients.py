@@ -47,6 +47,9 @@ class Client:
         """Whether its line is not there yet."""
         self.streaming = False
         """Whether it reads events."""
+        self.subscribed = False
+        """Whether these are the node's."""
+        self._ending = False
         self._connection = connection
         self._server = server
         self._incoming = b""
@@ -75,12 +78,27 @@ class Client:
             self._since = time.monotonic()
             self._write()
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody listens any more."""
+        return self._connection.fileno() < 0
+
+    def begin(self) -> None:
+        """Send what is given to `stream`, bit by bit, until `end`."""
+        self.streaming = True
+
+    def end(self) -> None:
+        """Hang up when all was sent."""
+        self._ending = True
+        if not self.gone:
+            self._write()
+
     def subscribe(self) -> None:
         """Send events from now on, unless too many do so already."""
         if sum(client.streaming for client in self._server.clients) >= MAX_SUBSCRIBERS:
             self.answer({"error": f"{MAX_SUBSCRIBERS} clients read events already"})
         else:
-            self.streaming = True
+            self.streaming = self.subscribed = True
 
     def stream(self, event: Mapping[str, Any]) -> None:
         """Send an event, when there is room for it."""
@@ -162,7 +180,7 @@ class Client:
         except OSError:
             self.close()
         else:
-            if self.streaming:
+            if self.streaming and not self._ending:
                 self._watch(0)
             else:
                 self.close()

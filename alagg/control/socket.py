@@ -70,7 +70,7 @@ class ControlServer:
     def publish(self, event: Mapping[str, Any]) -> None:
         """Give an event to all clients that asked for events; one that does not read loses its oldest."""
         for client in self.clients:
-            if client.streaming:
+            if client.subscribed:
                 client.stream(event)
 
     def handle(self, client: Client, line: str) -> None:

@@ -215,6 +215,10 @@ class Endpoint:
         if known is not None and report.lane == self.settings.lane:
             known.dialogue.take(report, now)
 
+    def touch(self, peer: Peer) -> None:
+        """Hand over in this round what was queued on a peer's links."""
+        self._touched[peer] = None
+
     @property
     def room(self) -> int:
         """Bytes of the largest packet that goes to every peer in one piece; 0 while no link is open."""

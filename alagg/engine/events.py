@@ -158,6 +158,45 @@ class LinkCarried:
 
 
 @dataclass(frozen=True)
+class Ponged:
+    """What came of a ping that somebody has asked for."""
+
+    peer: str
+    link: str
+    number: int
+    """Of the ping."""
+    rtt: float
+    """Seconds of the round trip; negative where it could not be sent."""
+    reason: str = ""
+    """Why it could not, in words."""
+    bad: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How much has been sent on a link, and how much of it has come, for who tries its speed."""
+
+    peer: str
+    link: str
+    number: int
+    """Of the question."""
+    tx_frames: int
+    tx_dropped: int
+    """Frames that the link had no room for."""
+    highest: int
+    """Of the frames that the peer has told of last: the number of the last one."""
+    received: int
+    """How many of them came."""
+    reports: int
+    """How many reports of the peer say so; 0 for none."""
+    size: int
+    """Bytes of a frame by which the link is tried."""
+    reason: str = ""
+    """Why nothing can be tried, in words."""
+    bad: bool = False
+
+
+@dataclass(frozen=True)
 class NameWanted:
     """A peer does not answer where its name pointed: it should be looked up again."""
 
@@ -167,7 +206,9 @@ class NameWanted:
 
 ForCrew = LinkFound | PeerMoved | ReportHeard
 """What only the node's other workers want to know."""
+ForTrials = Ponged | Measured
+"""What only those want to know who try a link."""
 Event = (
-    ForCrew | NameWanted | LinkCarried | LinkStateChanged | NumberingReset | LatentError | AdviceChanged
-    | PacketsRefused
-)
+    ForCrew | ForTrials | NameWanted | LinkCarried | LinkStateChanged | NumberingReset | LatentError
+    | AdviceChanged | PacketsRefused
+)  # fmt: skip

@@ -26,6 +26,7 @@ cdef class Monitor:
     cdef bytes _secret
     cdef int64_t _number
     cdef readonly dict _sent
+    cdef dict _pings
     cdef double _last_answer
     cdef int64_t _proofs
     cdef int64_t _needed
@@ -45,6 +46,8 @@ cdef class Monitor:
     cpdef hold(self, str state, str why, double now)
     cpdef answer(self, bytes cookie, double now)
     cpdef answered(self, bytes cookie, double now)
+    cdef _pong(self, bytes cookie, double now)
+    cdef bytes _cookie(self)
     cdef _beat(self, double now)
     cdef _ask(self, Py_ssize_t size, double now)
     cdef _measure(self, double rtt, double now)

@@ -45,6 +45,8 @@ from alagg.engine.state import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alagg.engine.link import Link
 
 MISSES: Final = 3
@@ -141,6 +143,8 @@ class Monitor:
         self._number = 0
         self._sent: dict[bytes, tuple[float, int]] = {}
         """When each awaited probe was sent, and its size as a frame."""
+        self._pings: dict[bytes, tuple[float, Callable[[float], None]]] = {}
+        """The same of those that somebody has asked for, and who is told of the answer."""
         self._last_answer = now
         self._proofs = 0
         self._needed = 1
@@ -238,7 +242,7 @@ class Monitor:
         """Take an answer of the peer."""
         sent = self._sent.pop(cookie, None)
         if sent is None:
-            self.stray_replies += 1
+            self._pong(cookie, now)
             return
         time, size = sent
         self._measure(now - time, now)
@@ -246,6 +250,31 @@ class Monitor:
         self._last_answer = now
         if self.link.state != UP:
             self._prove(size, now)
+
+    def ping(self, size: int, now: float, tell: Callable[[float], None]) -> None:
+        """Send a probe that somebody has asked for, in a frame of `size` bytes; `tell` is given the round trip.
+
+        It says nothing about the link's state: that goes by the monitor's own probes alone.
+        """
+        if len(self._pings) >= _PENDING:
+            del self._pings[next(iter(self._pings))]
+        cookie = self._cookie()
+        self._pings[cookie] = now, tell
+        payload = cookie.ljust(min(size, self.link.room) - SIZE, b"\0")
+        self.link.append(PROBE, self._epoch, payload, crc32c(payload))
+
+    def _pong(self, cookie: bytes, now: float) -> None:
+        asked = self._pings.pop(cookie, None)
+        if asked is None:
+            self.stray_replies += 1
+        else:
+            since, tell = asked
+            tell(now - since)
+
+    def _cookie(self) -> bytes:
+        """Give what a probe asks by; nobody can guess it."""
+        self._number += 1
+        return blake2b(self._number.to_bytes(8, "big"), digest_size=COOKIE_SIZE, key=self._secret).digest()
 
     def _beat(self, now: float) -> None:
         self.is_idle = now - self._busy_at > _IDLE_AFTER
@@ -261,8 +290,7 @@ class Monitor:
             self.next_time = int(self.next_time * _BEATS) / _BEATS
 
     def _ask(self, size: int, now: float) -> None:
-        self._number += 1
-        cookie = blake2b(self._number.to_bytes(8, "big"), digest_size=COOKIE_SIZE, key=self._secret).digest()
+        cookie = self._cookie()
         while self._sent:
             early = next(iter(self._sent))
             if len(self._sent) < _PENDING and now - self._sent[early][0] <= _PENDING * self._interval:

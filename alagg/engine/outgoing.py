@@ -69,6 +69,11 @@ class Outgoing:
         self._full: deque[tuple[float, float]] = deque(maxlen=64)
         """When the link was full, and what arrived a second."""
 
+    @property
+    def newest(self) -> Sample | None:
+        """What the last report has said; None before the first."""
+        return self._newest
+
     def take(self, report: Report, now: float) -> bool:
         """Take a report; False for one that cannot be true, which changes nothing."""
         sample = self._sample(report, now)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alagg.control import client
-from alagg.control.client import ControlError, request
+from alagg.control.client import ControlError, lines, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,3 +112,12 @@ def test_socket_that_cannot_be_used(
 def test_path_too_long_for_a_socket(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="cannot talk to the node"):
         request(tmp_path / ("x" * 200), "status")
+
+
+def test_lines_that_come_bit_by_bit(serve: Serve) -> None:
+    assert list(lines(serve(b'{"round": 1}\n{"done": true}\n'), "status")) == [{"round": 1}, {"done": True}]
+
+
+def test_line_that_is_a_refusal(serve: Serve) -> None:
+    with pytest.raises(ControlError, match="refuses: no peer"):
+        list(lines(serve(b'{"round": 1}\n{"error": "no peer"}\n'), "status"))

@@ -54,3 +54,21 @@ def test_who_has_asked_while_nobody_looked_is_answered(server: ControlServer) ->
         theirs.sendall(b"nonsense\n")
         client.expire(0.0)
         assert b"unknown request" in theirs.recv(1000)
+
+
+def test_what_is_told_bit_by_bit_ends_with_an_orderly_end(server: ControlServer) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        client = Client(ours, server)
+        server.clients.append(client)
+        client.asking = False
+        client.begin()
+        server.publish({"kind": "reloaded"})  # it has not asked for these
+        client.stream({"round": 1})
+        client.stream({"done": True})
+        client.end()
+        assert client.gone
+        assert theirs.recv(1000) == b'{"round": 1}\n{"done": true}\n'
+        assert theirs.recv(1000) == b""
+        client.end()
+        client.stream({"late": True})
