@@ -13,7 +13,6 @@ import ipaddress
 import logging
 import os
 import signal
-import socket
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
@@ -32,6 +31,7 @@ from alagg.crew import log_event
 from alagg.engine.events import ForTrials, LinkCarried, LinkStateChanged, NameWanted
 from alagg.messages import Held, HostFacts, InterfaceFacts, Reconfigure
 from alagg.passing import Passing
+from alagg.signals import Signals
 from alagg.steering import Steering
 from alagg.system import HostError
 from alagg.system.journal import Journal
@@ -110,7 +110,7 @@ class Node:
         stack.callback(self._undo, journal)
         # Undone after the workers' end: until then packets come in by the device.
         after_workers = stack.enter_context(ExitStack())
-        self._signals = _Signals(stack)
+        self._signals = Signals(stack)
         # Before anything is imported that only the supervisor needs.
         self._workers = Workers(config, pcap, stack)
         self._held: dict[str, list[tuple[str, str, str, str]]] = {}
@@ -416,32 +416,6 @@ class Node:
                 self._passing.heard(event)
             if not worker or not isinstance(event, LinkStateChanged):  # the first one tells of links
                 self._control.publish(describe(event, seconds))
-
-
-class _Signals:
-    """Turns signals into a readable descriptor."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        """Catch SIGTERM, SIGINT and SIGHUP until the stack unwinds."""
-        self._socket, writer = socket.socketpair()
-        self._socket.setblocking(False)
-        writer.setblocking(False)
-        stack.callback(self._socket.close)
-        stack.callback(writer.close)
-        stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writer.fileno()))
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            stack.callback(signal.signal, number, signal.signal(number, lambda *_: None))
-
-    def fileno(self) -> int:
-        """Give the descriptor that becomes readable when a signal came."""
-        return self._socket.fileno()
-
-    def take(self) -> list[int]:
-        """Give the numbers of the signals that came."""
-        try:
-            return list(self._socket.recv(64))
-        except BlockingIOError:
-            return []
 
 
 def names_of(config: Config) -> set[str]:

@@ -378,8 +378,7 @@ def test_what_is_not_compiled_is_told_once(
 
 
 def test_unknown_request_is_refused_with_what_is_allowed(stage: Stage) -> None:
-    allowed = "events, link, ping, reload, speed, status"
-    assert stage.ask(b"reboot\n") == {"error": f"unknown request 'reboot'; allowed: {allowed}"}
+    assert stage.ask(b"reboot\n")["error"].endswith("; allowed: events, link, ping, reload, speed, status")
 
 
 def test_a_client_can_set_a_link_and_a_reload_returns_to_the_file(stage: Stage) -> None:

@@ -58,7 +58,7 @@ def test_ping_has_a_size_that_the_link_carries(two: Two, size: int, frame: int) 
 
 
 def test_ping_on_a_blocked_link_is_told_why(two: Two) -> None:
-    two[0].set_blocked({("peer", "fibre"): "for a test"}, 1.0)
+    two[0].set_held([("peer", "fibre", "blocked", "for a test")], 1.0)
     trial.attempt(two[0], Ping("peer", "fibre", 5, 0), 1.0)
     (pong,) = [event for event in travel(two, 1.0) if isinstance(event, Ponged)]
     assert (pong.rtt < 0, pong.reason) == (True, "blocked: for a test")
