@@ -136,6 +136,7 @@ def start(lab: Lab) -> None:
         with host.node.config.open("a", encoding="utf-8") as config:
             config.write(RATE)
         host.node.start()
+    lab.await_links()  # one was alone for a while, and may have given the other up
     assert flows(lab, lab.b.ipv4)
     changed = "\n".join(picture(lab.a))
     for trace in ("alagg0", "NFQUEUE", "TCPMSS", "tbf", ".journal"):
